@@ -1,0 +1,30 @@
+# A thin front to the CMake presets; see CMakePresets.json for what each one means.
+.PHONY: all demo test tidy races format format-check deps clean
+
+all:
+	cmake --preset release
+	cmake --build --preset release
+
+deps:
+	packaging/install-deps
+
+demo: deps all
+	tests/demo/demo build
+
+test: deps
+	cmake --workflow --preset check
+
+races: deps
+	cmake --workflow --preset races
+
+tidy: deps
+	cmake --workflow --preset tidy
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+format-check:
+	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+clean:
+	rm -rf build
