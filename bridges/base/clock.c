@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridges/base/clock.h"
+
+#include <stddef.h>
+#include <sys/timex.h>
+#include <time.h>
+
+#ifndef METERGATE_BUILD_EPOCH
+#error "the build gives METERGATE_BUILD_EPOCH, seconds UTC"
+#endif
+
+static int64_t machine_mono_us(void *context) {
+    (void)context;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t machine_wall_ms(void *context) {
+    (void)context;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool machine_synced(void *context) {
+    (void)context;
+    struct timex state = {0};
+    return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);
+}
+
+void clock_init_driven(struct clock *clock, int64_t (*read_mono_us)(void *),
+                       int64_t (*read_wall_ms)(void *), bool (*read_synced)(void *),
+                       void *context, int64_t floor_ms) {
+    clock->read_mono_us = read_mono_us;
+    clock->read_wall_ms = read_wall_ms;
+    clock->read_synced = read_synced;
+    clock->context = context;
+    clock->start_mono_us = read_mono_us(context);
+    atomic_init(&clock->floor_ms, floor_ms);
+}
+
+void clock_init(struct clock *clock) {
+    clock_init_driven(clock, machine_mono_us, machine_wall_ms, machine_synced, NULL,
+                      (int64_t)METERGATE_BUILD_EPOCH * 1000);
+}
+
+int64_t clock_mono_us(const struct clock *clock) {
+    return clock->read_mono_us(clock->context);
+}
+
+int64_t clock_mono_ms(const struct clock *clock) {
+    return clock_mono_us(clock) / 1000;
+}
+
+struct instant clock_wall(struct clock *clock) {
+    const int64_t wall_ms = clock->read_wall_ms(clock->context);
+    const int64_t floor_ms = atomic_load(&clock->floor_ms);
+    if (wall_ms < floor_ms) {
+        const int64_t run_ms = (clock_mono_us(clock) - clock->start_mono_us) / 1000;
+        return (struct instant){.at_ms = floor_ms + run_ms, .trust = CLOCK_UNSET};
+    }
+    const bool synced = clock->read_synced(clock->context);
+    return (struct instant){.at_ms = wall_ms, .trust = synced ? CLOCK_SYNCED : CLOCK_HELD};
+}
+
+void clock_raise_floor(struct clock *clock, int64_t floor_ms) {
+    int64_t now_ms = atomic_load(&clock->floor_ms);
+    while (floor_ms > now_ms &&
+           !atomic_compare_exchange_weak(&clock->floor_ms, &now_ms, floor_ms)) {
+    }
+}
