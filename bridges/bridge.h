@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of bridges/: what every meter protocol does.
+ *
+ * A driver is passive: no line, no clock, no thread, no log. For one poll of a meter the
+ * caller keeps a plan in its own memory and asks
+ *
+ *   next(plan) -> exchange      the request, and what completes its reply
+ *      ... transact puts it on the wire and brings one complete, matching frame ...
+ *   take(plan, frame) -> samples
+ *
+ * until next answers BRIDGE_DONE. One transaction at a time, so that something more urgent can
+ * go between. The daemon, the tools, the simulator and the fuzzers run the same code.
+ *
+ * A new protocol is a folder here and a line in bridges.def.
+ */
+#ifndef BRIDGES_BRIDGE_H
+#define BRIDGES_BRIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bridges/base/doc.h"
+#include "bridges/base/status.h"
+#include "bridges/line.h"
+#include "bridges/reading.h"
+
+enum {
+    BRIDGE_ADDRESS_MAX = 11, /* bytes */
+    BRIDGE_REQUEST_MAX = 260,
+    BRIDGE_FRAME_MAX = 300, /* the longest frame of any protocol */
+    BRIDGE_NOTES_MAX = 48,  /* a driver's own bytes in a plan, exchange, point or model */
+    MODEL_POINTS_MAX = 64,
+    MODEL_ID_MAX = 48,
+    MODEL_TEXT_MAX = 100
+};
+
+/* Memory a driver uses as a structure of its own. */
+union bridge_notes {
+    unsigned char bytes[BRIDGE_NOTES_MAX];
+    int64_t align;
+};
+
+/* A meter's address in wire form; two meters are the same when all bytes are. */
+struct meter_address {
+    uint8_t len;
+    uint8_t bytes[BRIDGE_ADDRESS_MAX];
+};
+
+/* One value a meter model offers. */
+struct model_point {
+    uint16_t quantity;        /* enum quantity */
+    union bridge_notes notes; /* where and how: the driver's */
+};
+
+/* A meter model: a file in config/models, read once, then constant. */
+struct model {
+    char id[MODEL_ID_MAX + 1]; /* the file's name without .yaml */
+    char name[MODEL_TEXT_MAX + 1];
+    char source[4 * MODEL_TEXT_MAX + 1]; /* where the register map comes from */
+    const struct bridge *bridge;
+    struct line_settings line; /* as the meter leaves the factory */
+    int64_t timeout_ms;        /* the slowest answer */
+    int64_t pause_ms; /* what the meter wants after an answer before the next request */
+    union bridge_notes notes;
+    size_t point_count;
+    struct model_point points[MODEL_POINTS_MAX];
+};
+
+/* One request on its way, and what completes its reply. */
+struct exchange {
+    uint8_t request[BRIDGE_REQUEST_MAX];
+    size_t request_len;
+    size_t reply_max; /* bytes of the longest reply that may come */
+    int64_t timeout_us;
+    int64_t pause_us;
+    struct meter_address address;
+    union bridge_notes notes; /* the driver's */
+    /* Is this complete frame the answer to this request, and to no other? Pure. */
+    bool (*match)(const struct exchange *exchange, const uint8_t *frame, size_t len);
+};
+
+/* One poll of one meter. Caller's memory, set up by plan_init, then the driver's. */
+struct plan {
+    const struct model *model;
+    struct meter_address address;
+    int refusal;      /* the device's own code after BRIDGE_EREFUSED */
+    unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
+    union bridge_notes notes;
+};
+
+/* What a driver keeps for one bus: library contexts, learnt habits of meters. */
+struct bridge_session;
+
+enum frame_role { FRAME_REPLY, FRAME_REQUEST };
+
+struct bridge {
+    const char *name;                  /* required; as in model files */
+    const struct schema *model_schema; /* required; keys of a model, into model.notes */
+    const struct schema *point_schema; /* required; keys of a point, into model_point.notes */
+
+    /* required; text as printed on the meter -> wire form. BRIDGE_EINVALID with a sentence in
+     * *why (static storage) */
+    enum bridge_status (*address)(const char *text, struct meter_address *out,
+                                  const char **why);
+    /* required; can this point be read? NULL or a sentence (static storage) */
+    const char *(*check)(const struct model_point *point);
+    /* required; BRIDGE_OK with the next request, BRIDGE_DONE, or why there is none */
+    enum bridge_status (*next)(struct bridge_session *session, struct plan *plan,
+                               struct exchange *out);
+    /* required; frame matched the exchange. BRIDGE_OK with *count samples (at most cap),
+     * BRIDGE_EREFUSED with plan->refusal set, or what is wrong with the frame. The plan goes
+     * on with the next request in every case. */
+    enum bridge_status (*take)(struct bridge_session *session, struct plan *plan,
+                               const struct exchange *exchange, const uint8_t *frame,
+                               size_t len, struct sample *out, size_t cap, size_t *count);
+    /* required, pure; the frame that starts at buf[0]: BRIDGE_OK with *n its length;
+     * BRIDGE_MORE with *n how many bytes are missing at least; BRIDGE_EFRAME or
+     * BRIDGE_ECHECKSUM when none starts there */
+    enum bridge_status (*frame)(const uint8_t *buf, size_t len, enum frame_role role,
+                                size_t *n);
+
+    /* optional; sorts the points of a model that was read into the order they are asked for */
+    void (*prepare)(struct model *model);
+    /* optional, both or none; what next and take get as session, one for each bus */
+    enum bridge_status (*open)(struct bridge_session **out);
+    void (*close)(struct bridge_session *session);
+};
+
+/* The drivers of bridges.def. NULL when there is none of that name or number. */
+const struct bridge *bridge_named(const char *name);
+const struct bridge *bridge_at(size_t index);
+size_t bridge_index(const struct bridge *bridge);
+enum { BRIDGES_MAX = 8 };
+
+void plan_init(struct plan *plan, const struct model *model,
+               const struct meter_address *address);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridges/line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t bauds[] = {300,   600,   1200,  2400,   4800,   9600,
+                                 19200, 38400, 57600, 115200, 230400, 460800};
+
+static bool is_baud(uint64_t baud) {
+    for (size_t i = 0; i < sizeof bauds / sizeof *bauds; i++) {
+        if (bauds[i] == baud) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_framing(const char *text, struct line_settings *out) {
+    if (strlen(text) != 3 || !strchr("78", text[0]) || !strchr("NEO", text[1]) ||
+        !strchr("12", text[2])) {
+        return false;
+    }
+    out->data_bits = (uint8_t)(text[0] - '0');
+    out->parity = text[1];
+    out->stop_bits = (uint8_t)(text[2] - '0');
+    return true;
+}
+
+enum bridge_status line_settings_parse(const char *text, struct line_settings *out) {
+    struct line_settings parsed = {.data_bits = 8, .parity = 'N', .stop_bits = 1};
+    char *end = NULL;
+    const unsigned long long baud = strtoull(text, &end, 10);
+    if (end == text || *text == '-' || !is_baud(baud)) {
+        return BRIDGE_EINVALID;
+    }
+    parsed.baud = (uint32_t)baud;
+    if (*end == ':' || *end == ' ') {
+        end++;
+        if (!parse_framing(end, &parsed)) {
+            return BRIDGE_EINVALID;
+        }
+    } else if (*end != '\0') {
+        return BRIDGE_EINVALID;
+    }
+    *out = parsed;
+    return BRIDGE_OK;
+}
+
+bool line_settings_equal(const struct line_settings *a, const struct line_settings *b) {
+    return a->baud == b->baud && a->data_bits == b->data_bits && a->parity == b->parity &&
+           a->stop_bits == b->stop_bits;
+}
+
+void line_settings_format(const struct line_settings *settings, char *text) {
+    (void)snprintf(text, LINE_SETTINGS_TEXT_MAX, "%u:%u%c%u", settings->baud,
+                   settings->data_bits, settings->parity, settings->stop_bits);
+}
+
+/* The baud rate and framing are read from the end: a path may hold colons of its own. */
+static const char *settings_start(const char *text) {
+    const char *last = strrchr(text, ':');
+    struct line_settings framing;
+    if (last && parse_framing(last + 1, &framing)) {
+        const char *before = last;
+        while (before > text && before[-1] != ':') {
+            before--;
+        }
+        return before > text ? before - 1 : NULL;
+    }
+    return last && strspn(last + 1, "0123456789") == strlen(last + 1) ? last : NULL;
+}
+
+enum bridge_status line_address_parse(const char *text, struct line_address *out) {
+    *out = (struct line_address){0};
+    const char *settings = settings_start(text);
+    const size_t len = settings ? (size_t)(settings - text) : strlen(text);
+    if (len == 0 || len >= sizeof out->path) {
+        return BRIDGE_EINVALID;
+    }
+    memcpy(out->path, text, len);
+    out->has_settings = settings != NULL;
+    return settings ? line_settings_parse(settings + 1, &out->settings) : BRIDGE_OK;
+}
+
+int64_t line_chars_us(const struct line_settings *settings, size_t n) {
+    const int64_t bits =
+        1 + settings->data_bits + (settings->parity != 'N') + settings->stop_bits;
+    return ((int64_t)n * bits * 1000000 + settings->baud - 1) / settings->baud;
+}
+
+int64_t line_silence_us(const struct line_settings *settings) {
+    return settings->baud > 19200 ? 1750 : line_chars_us(settings, 7) / 2 + 1;
+}
+
+void line_close(struct line *line) {
+    if (line) {
+        line->ops->close(line);
+    }
+}

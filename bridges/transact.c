@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridges/transact.h"
+
+#include <string.h>
+
+enum {
+    BUFFER_BYTES = 2 * BRIDGE_FRAME_MAX,
+    BABBLE_US = 50000, /* bytes for so long without a silence: somebody else is talking */
+    WAKE_EARLY_US = 60 /* a sleep ends this much before the last byte is due */
+};
+
+/* What has come since the request. */
+struct inbox {
+    uint8_t bytes[BUFFER_BYTES];
+    size_t len;
+    size_t missing; /* bytes until the frame in progress is whole; 0 = unknown */
+    bool damaged;
+    bool foreign;
+};
+
+void transact_init(struct transact *transact, struct line *line) {
+    *transact = (struct transact){.line = line};
+}
+
+void transact_relink(struct transact *transact, struct line *line) {
+    transact->line = line;
+    transact->settings = (struct line_settings){0};
+}
+
+static int64_t now_us(const struct transact *transact) {
+    return clock_mono_us(transact->line->clock);
+}
+
+static bool same_address(const struct meter_address *a, const struct meter_address *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+int64_t transact_free_at_us(const struct transact *transact,
+                            const struct meter_address *address) {
+    for (size_t i = 0; i < transact->quarantine_count; i++) {
+        if (same_address(&transact->quarantines[i].address, address)) {
+            return transact->quarantines[i].until_us;
+        }
+    }
+    return 0;
+}
+
+static void forget_past(struct transact *transact, int64_t at_us) {
+    size_t kept = 0;
+    for (size_t i = 0; i < transact->quarantine_count; i++) {
+        if (transact->quarantines[i].until_us > at_us) {
+            transact->quarantines[kept++] = transact->quarantines[i];
+        }
+    }
+    transact->quarantine_count = kept;
+}
+
+static void quarantine(struct transact *transact, const struct meter_address *address,
+                       int64_t until_us) {
+    forget_past(transact, now_us(transact));
+    if (transact->quarantine_count == TRANSACT_QUARANTINES_MAX) {
+        transact->quiet_at_us = until_us; /* too many to tell apart: the whole line waits */
+        return;
+    }
+    transact->quarantines[transact->quarantine_count++] =
+        (struct quarantine){.address = *address, .until_us = until_us};
+}
+
+/* Looks for the one reply in what has come. Drops whole strangers, keeps a frame in progress.
+ * true: the reply was moved to frame. */
+static bool search(struct transact *transact, const struct bridge *bridge,
+                   const struct exchange *exchange, struct inbox *inbox, uint8_t *frame,
+                   size_t *len) {
+    size_t at = 0;
+    size_t keep_from = SIZE_MAX; /* where the first frame in progress starts */
+    inbox->missing = 0;
+    while (at < inbox->len) {
+        size_t n = 0;
+        const enum bridge_status status =
+            bridge->frame(inbox->bytes + at, inbox->len - at, FRAME_REPLY, &n);
+        if (status == BRIDGE_OK && exchange->match(exchange, inbox->bytes + at, n)) {
+            memcpy(frame, inbox->bytes + at, n);
+            *len = n;
+            transact->counts.noise_bytes += at;
+            return true;
+        }
+        if (status == BRIDGE_OK) {
+            transact->counts.foreign++;
+            inbox->foreign = true;
+            at += n;
+            continue;
+        }
+        if (status == BRIDGE_MORE && keep_from == SIZE_MAX) {
+            keep_from = at;
+            inbox->missing = n;
+        }
+        inbox->damaged |= status == BRIDGE_ECHECKSUM;
+        at++;
+    }
+    const size_t drop = keep_from < inbox->len ? keep_from : inbox->len;
+    transact->counts.noise_bytes += drop;
+    memmove(inbox->bytes, inbox->bytes + drop, inbox->len - drop);
+    inbox->len -= drop;
+    return false;
+}
+
+/* Throws away what has come since the last transaction, until the line has been silent. */
+static enum bridge_status settle(struct transact *transact) {
+    const int64_t silence_us = line_silence_us(&transact->settings);
+    int64_t give_up_us = 0;
+    transact->line->ops->sleep_until(transact->line, transact->quiet_at_us);
+    int64_t until_us = now_us(transact);
+    for (;;) {
+        uint8_t rest[BRIDGE_FRAME_MAX];
+        size_t got = 0;
+        const enum bridge_status status =
+            transact->line->ops->read(transact->line, rest, sizeof rest, until_us, &got);
+        if (status != BRIDGE_OK) {
+            return status == BRIDGE_ETIMEOUT ? BRIDGE_OK : status;
+        }
+        transact->counts.noise_bytes += got;
+        const int64_t at_us = now_us(transact);
+        give_up_us = give_up_us ? give_up_us : at_us + BABBLE_US + silence_us;
+        if (at_us > give_up_us) {
+            return BRIDGE_EBABBLE;
+        }
+        until_us = at_us + silence_us;
+    }
+}
+
+static enum bridge_status prepare(struct transact *transact,
+                                  const struct line_settings *settings,
+                                  const struct meter_address *address) {
+    if (!line_settings_equal(&transact->settings, settings)) {
+        const enum bridge_status status = transact->line->ops->set(transact->line, settings);
+        if (status != BRIDGE_OK) {
+            return status;
+        }
+        transact->settings = *settings;
+    }
+    const int64_t free_us = transact_free_at_us(transact, address);
+    if (free_us > transact->quiet_at_us) {
+        transact->line->ops->sleep_until(transact->line, free_us);
+    }
+    forget_past(transact, now_us(transact));
+    return settle(transact);
+}
+
+/* Reads until the reply is there or the deadline has passed. */
+static enum bridge_status collect(struct transact *transact, const struct bridge *bridge,
+                                  const struct exchange *exchange, int64_t deadline_us,
+                                  uint8_t *frame, size_t *len) {
+    struct line *line = transact->line;
+    struct inbox inbox = {0};
+    for (;;) {
+        if (inbox.missing > 1) { /* one sleep instead of a wake-up for each byte */
+            const int64_t due_us = now_us(transact) - WAKE_EARLY_US +
+                                   line_chars_us(&transact->settings, inbox.missing);
+            line->ops->sleep_until(line, due_us < deadline_us ? due_us : deadline_us);
+        }
+        size_t got = 0;
+        const enum bridge_status status = line->ops->read(
+            line, inbox.bytes + inbox.len, BUFFER_BYTES - inbox.len, deadline_us, &got);
+        if (status == BRIDGE_ETIMEOUT) {
+            transact->counts.noise_bytes += inbox.len;
+            return inbox.damaged   ? BRIDGE_ECHECKSUM
+                   : inbox.foreign ? BRIDGE_EMISMATCH
+                                   : BRIDGE_ETIMEOUT;
+        }
+        if (status != BRIDGE_OK) {
+            return status;
+        }
+        inbox.len += got;
+        if (search(transact, bridge, exchange, &inbox, frame, len)) {
+            return BRIDGE_OK;
+        }
+        if (inbox.len == BUFFER_BYTES) { /* a false start that never ends: give up its head */
+            inbox.len -= BRIDGE_FRAME_MAX;
+            memmove(inbox.bytes, inbox.bytes + BRIDGE_FRAME_MAX, inbox.len);
+            transact->counts.noise_bytes += BRIDGE_FRAME_MAX;
+        }
+    }
+}
+
+/* Counts the outcome and says when the line and the address may be used again. */
+static void conclude(struct transact *transact, const struct exchange *exchange,
+                     int64_t sent_us, enum bridge_status status) {
+    const struct line_settings *settings = &transact->settings;
+    const int64_t silence_us = line_silence_us(settings);
+    const int64_t rest_us = exchange->pause_us > silence_us ? exchange->pause_us : silence_us;
+    transact->quiet_at_us = now_us(transact) + rest_us;
+    if (status == BRIDGE_OK) {
+        transact->counts.replies++;
+        return;
+    }
+    transact->counts.damaged += status == BRIDGE_ECHECKSUM;
+    transact->counts.timeouts += status != BRIDGE_ECHECKSUM;
+    quarantine(transact, &exchange->address,
+               sent_us + TRANSACT_LATEST_ANSWER * exchange->timeout_us +
+                   line_chars_us(settings, exchange->reply_max));
+}
+
+enum bridge_status transact_run(struct transact *transact, const struct line_settings *settings,
+                                const struct bridge *bridge, const struct exchange *exchange,
+                                uint8_t *frame, size_t *len) {
+    enum bridge_status status = prepare(transact, settings, &exchange->address);
+    if (status != BRIDGE_OK) {
+        return status;
+    }
+    transact->counts.requests++;
+    const int64_t sent_us = now_us(transact) + line_chars_us(settings, exchange->request_len);
+    status =
+        transact->line->ops->write(transact->line, exchange->request, exchange->request_len);
+    if (status == BRIDGE_OK) {
+        const int64_t reply_us = line_chars_us(settings, exchange->reply_max);
+        transact->line->ops->sleep_until(transact->line, sent_us);
+        status = collect(transact, bridge, exchange, sent_us + exchange->timeout_us + reply_us,
+                         frame, len);
+    }
+    conclude(transact, exchange, sent_us, status);
+    return status;
+}
