@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/sync/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ERROR_MAX = 200, DOMAIN_MAX = 32, PREFIX_MAX = DOMAIN_MAX + WIRE_ID_MAX + 2 };
+
+static const char *const role_names[] = {"sync", "credit", "supply", "config", "root"};
+enum { ROLES = sizeof role_names / sizeof *role_names };
+
+const char *seal_role_name(int role) {
+    return role >= 0 && role < ROLES ? role_names[role] : "?";
+}
+
+enum gw_status seal_init(void) {
+    return sodium_init() >= 0 ? GW_OK : GW_ENOMEM;
+}
+
+/* domain 00 gateway 00 payload, in one piece as libsodium wants it; the caller frees. */
+static uint8_t *signed_bytes(const char *domain, const char *gateway, const uint8_t *payload,
+                             size_t payload_len, size_t *len) {
+    const size_t domain_size = strlen(domain) + 1;
+    const size_t gateway_size = strlen(gateway) + 1;
+    *len = domain_size + gateway_size + payload_len;
+    uint8_t *out = malloc(*len);
+    if (out) {
+        memcpy(out, domain, domain_size);
+        memcpy(out + domain_size, gateway, gateway_size);
+        memcpy(out + domain_size + gateway_size, payload, payload_len);
+    }
+    return out;
+}
+
+enum gw_status seal_close(const struct seal_secret *secret, const char *domain,
+                          const char *gateway, const uint8_t *payload, size_t payload_len,
+                          uint8_t *buf, size_t cap, size_t *len) {
+    if (payload_len > WIRE_MESSAGE_MAX) {
+        return GW_ETOOLONG;
+    }
+    size_t whole;
+    uint8_t *bytes = signed_bytes(domain, gateway, payload, payload_len, &whole);
+    if (!bytes) {
+        return GW_ENOMEM;
+    }
+    struct wire_signed sealed = {
+        .payload = payload, .payload_len = payload_len, .key_id = secret->key_id};
+    crypto_sign_detached(sealed.signature, NULL, bytes, whole, secret->secret_key);
+    free(bytes);
+    return wire_signed_encode(&sealed, buf, cap, len);
+}
+
+static const struct seal_key *find_key(const struct seal_key *keys, size_t count,
+                                       uint32_t key_id, enum seal_role role) {
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].key_id == key_id && keys[i].role == (int)role) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+enum gw_status seal_open(const struct seal_key *keys, size_t key_count, enum seal_role role,
+                         const char *domain, const char *gateway, const uint8_t *buf,
+                         size_t len, struct wire_scratch *scratch, const uint8_t **payload,
+                         size_t *payload_len) {
+    struct wire_signed sealed;
+    const enum gw_status status = wire_signed_decode(buf, len, scratch, &sealed);
+    if (status != GW_OK) {
+        return status;
+    }
+    const struct seal_key *key = find_key(keys, key_count, sealed.key_id, role);
+    if (!key) {
+        return GW_EKEY;
+    }
+    size_t whole;
+    uint8_t *bytes = signed_bytes(domain, gateway, sealed.payload, sealed.payload_len, &whole);
+    if (!bytes) {
+        return GW_ENOMEM;
+    }
+    const int wrong =
+        crypto_sign_verify_detached(sealed.signature, bytes, whole, key->public_key);
+    free(bytes);
+    if (wrong) {
+        return GW_ESIGNATURE;
+    }
+    *payload = sealed.payload;
+    *payload_len = sealed.payload_len;
+    return GW_OK;
+}
+
+void seal_generate(uint32_t key_id, enum seal_role role, struct seal_secret *out) {
+    out->key_id = key_id;
+    out->role = (int)role;
+    crypto_sign_keypair(out->public_key, out->secret_key);
+}
+
+void seal_wipe(struct seal_secret *secret) {
+    sodium_memzero(secret, sizeof *secret);
+}
+
+enum gw_status seal_secret_save(const struct seal_secret *secret, const char *path,
+                                char *error) {
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        (void)snprintf(error, ERROR_MAX, "%s: %s", path, strerrordesc_np(errno));
+        return GW_EPERMISSION;
+    }
+    char hex[2 * SEAL_SECRET_BYTES + 1];
+    sodium_bin2hex(hex, sizeof hex, secret->secret_key, SEAL_SECRET_BYTES);
+    char text[300];
+    const int len = snprintf(text, sizeof text, "role: %s\nkey_id: %u\nsecret: %s\n",
+                             seal_role_name(secret->role), secret->key_id, hex);
+    const bool written = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
+    sodium_memzero(text, sizeof text);
+    sodium_memzero(hex, sizeof hex);
+    (void)close(fd);
+    if (!written) {
+        (void)snprintf(error, ERROR_MAX, "%s: cannot be written: %s", path,
+                       strerrordesc_np(errno));
+        (void)unlink(path);
+        return GW_ESTORAGE;
+    }
+    return GW_OK;
+}
+
+/* A key file that others can read is no secret. */
+static enum gw_status read_private(const char *path, char *text, size_t size, char *error) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        (void)snprintf(error, ERROR_MAX, "%s: %s", path, strerrordesc_np(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return GW_ECONFIG;
+    }
+    if (info.st_mode & (S_IRWXG | S_IRWXO)) {
+        (void)snprintf(error, ERROR_MAX, "%s: others can read it; chmod 600", path);
+        (void)close(fd);
+        return GW_EPERMISSION;
+    }
+    const ssize_t n = read(fd, text, size - 1);
+    (void)close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return GW_OK;
+}
+
+static bool parse_secret(const char *text, struct seal_secret *out) {
+    char role[16];
+    char hex[2 * SEAL_SECRET_BYTES + 1];
+    char key_id[12];
+    if (sscanf(text, "role: %15[a-z]\nkey_id: %11[0-9]\nsecret: %128[0-9a-f]", role, key_id,
+               hex) != 3) {
+        return false;
+    }
+    const unsigned long id = strtoul(key_id, NULL, 10);
+    out->key_id = (uint32_t)id;
+    out->role = 0;
+    while (out->role < ROLES && strcmp(role_names[out->role], role) != 0) {
+        out->role++;
+    }
+    size_t len = 0;
+    const int bad = sodium_hex2bin(out->secret_key, sizeof out->secret_key, hex, strlen(hex),
+                                   NULL, &len, NULL);
+    sodium_memzero(hex, sizeof hex);
+    return !bad && len == SEAL_SECRET_BYTES && out->role < ROLES && id > 0 && id <= INT32_MAX;
+}
+
+enum gw_status seal_secret_load(const char *path, struct seal_secret *out, char *error) {
+    char text[400] = "";
+    const enum gw_status status = read_private(path, text, sizeof text, error);
+    if (status != GW_OK) {
+        return status;
+    }
+    const bool good = parse_secret(text, out);
+    sodium_memzero(text, sizeof text);
+    if (!good) {
+        seal_wipe(out);
+        (void)snprintf(error, ERROR_MAX, "%s: is no key file of metergatectl keygen", path);
+        return GW_ECONFIG;
+    }
+    crypto_sign_ed25519_sk_to_pk(out->public_key, out->secret_key);
+    return GW_OK;
+}

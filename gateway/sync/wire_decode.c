@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "gateway/sync/wire.h"
+#include "proto/metergate/v1/metergate.pb-c.h"
+
+static const int64_t time_max_ms = 253402300799999; /* the year 9999 */
+
+/* --- memory with a budget ---------------------------------------------------------------- */
+
+/* Everything handed out is zeroed: protobuf-c 1.4.1 leaves fields of its own unset. */
+static void *take(void *context, size_t size) {
+    struct wire_scratch *scratch = context;
+    const size_t whole = (size + 15) & ~(size_t)15;
+    if (whole < size || whole > sizeof scratch->bytes - scratch->used) {
+        return NULL;
+    }
+    void *out = scratch->bytes + scratch->used;
+    scratch->used += whole;
+    return memset(out, 0, size);
+}
+
+static void give_back(void *context, void *pointer) {
+    (void)context; /* all of it at once, when the next message is decoded */
+    (void)pointer;
+}
+
+static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf,
+                                size_t len, struct wire_scratch *scratch) {
+    ProtobufCAllocator allocator = {
+        .alloc = take, .free = give_back, .allocator_data = scratch};
+    scratch->used = 0;
+    return protobuf_c_message_unpack(type, &allocator, len, buf);
+}
+
+/* GW_OK with the message, or why there is none. */
+static enum gw_status open_message(const ProtobufCMessageDescriptor *type, const uint8_t *buf,
+                                   size_t len, struct wire_scratch *scratch,
+                                   ProtobufCMessage **out) {
+    if (len > WIRE_MESSAGE_MAX) {
+        return GW_ETOOLONG;
+    }
+    *out = unpack(type, buf, len, scratch);
+    return *out ? GW_OK : GW_EINVALID;
+}
+
+/* --- fields ------------------------------------------------------------------------------ */
+
+static bool copy_id(ProtobufCBinaryData from, size_t max, char *to) {
+    if (from.len == 0 || from.len > max) {
+        return false;
+    }
+    memcpy(to, from.data, from.len);
+    to[from.len] = '\0';
+    return wire_id_is_valid(to, max) && strlen(to) == from.len;
+}
+
+static bool is_time(int64_t at_ms) {
+    return at_ms >= 0 && at_ms <= time_max_ms;
+}
+
+static bool is_stream(int stream) {
+    return stream >= WIRE_READINGS && stream <= WIRE_RESULTS;
+}
+
+static bool copy_sender(const Metergate__V1__Sender *from, bool whole, struct wire_sender *to) {
+    *to = (struct wire_sender){.epoch = from->epoch, .has_boot_id = from->has_boot_id};
+    if (whole && (!from->has_site || !from->has_boot_id)) {
+        return false;
+    }
+    if (from->has_boot_id) {
+        if (from->boot_id.len != WIRE_BOOT_ID_BYTES) {
+            return false;
+        }
+        memcpy(to->boot_id, from->boot_id.data, WIRE_BOOT_ID_BYTES);
+    }
+    return from->epoch > 0 && copy_id(from->operator_, WIRE_ID_MAX, to->operator_id) &&
+           copy_id(from->gateway, WIRE_ID_MAX, to->gateway) &&
+           (!from->has_site || copy_id(from->site, WIRE_ID_MAX, to->site));
+}
+
+/* Columns as they come, of one length. */
+struct columns {
+    size_t count;
+    int64_t base_ms;
+    const int32_t *point;
+    const int64_t *at_ms;
+    const int64_t *value;
+    const uint32_t *quality; /* NULL = all 0 */
+};
+
+static bool copy_columns(const struct columns *columns, struct wire_value *out) {
+    int64_t point = 0;
+    int64_t at_ms = columns->base_ms;
+    for (size_t i = 0; i < columns->count; i++) {
+        point += columns->point[i];
+        if (__builtin_add_overflow(at_ms, columns->at_ms[i], &at_ms) || !is_time(at_ms) ||
+            point < 1 || point > INT32_MAX ||
+            (columns->quality && columns->quality[i] > UINT8_MAX)) {
+            return false;
+        }
+        out[i] = (struct wire_value){.point = (uint32_t)point,
+                                     .quality = columns->quality ? (uint8_t)columns->quality[i]
+                                                                 : (uint8_t)0,
+                                     .at_ms = at_ms,
+                                     .value_micro = columns->value[i]};
+    }
+    return true;
+}
+
+/* --- u/r --------------------------------------------------------------------------------- */
+
+static bool copy_batch(const Metergate__V1__ReadingBatch *from, struct wire_record *out) {
+    const size_t count = from->n_point;
+    if (count == 0 || count > WIRE_BATCH_MAX || from->n_at_ms != count ||
+        from->n_value != count || (from->n_quality != 0 && from->n_quality != count) ||
+        from->first_seq == 0 || from->first_seq > INT64_MAX - WIRE_BATCH_MAX) {
+        return false;
+    }
+    const struct columns columns = {.count = count,
+                                    .base_ms = from->base_ms,
+                                    .point = from->point,
+                                    .at_ms = from->at_ms,
+                                    .value = from->value,
+                                    .quality = from->n_quality ? from->quality : NULL};
+    out->is_gap = false;
+    out->batch.first_seq = from->first_seq;
+    out->batch.count = count;
+    return copy_sender(from->sender, false, &out->sender) &&
+           copy_columns(&columns, out->batch.values);
+}
+
+static bool copy_gap(const Metergate__V1__GapRecord *from, struct wire_record *out) {
+    const Metergate__V1__Gap *gap = from->gap;
+    out->is_gap = true;
+    out->gap = (struct wire_gap){.first_seq = gap->first_seq,
+                                 .last_seq = gap->last_seq,
+                                 .count = gap->count,
+                                 .reason = (uint32_t)gap->reason};
+    return copy_sender(from->sender, false, &out->sender) &&
+           gap->stream == METERGATE__V1__STREAM__STREAM_READINGS && gap->first_seq > 0 &&
+           gap->last_seq >= gap->first_seq && gap->last_seq < INT64_MAX &&
+           gap->count == gap->last_seq - gap->first_seq + 1 &&
+           gap->reason == METERGATE__V1__GAP_REASON__GAP_DISK_SHORT;
+}
+
+enum gw_status wire_record_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                  struct wire_record *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__reading_record__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    const Metergate__V1__ReadingRecord *record = (const void *)message;
+    if (!record->batch == !record->gap) {
+        return GW_EINVALID; /* neither, or both */
+    }
+    const bool good =
+        record->batch ? copy_batch(record->batch, out) : copy_gap(record->gap, out);
+    return good ? GW_OK : GW_EINVALID;
+}
+
+/* --- u/now, u/birth, u/hb, s ------------------------------------------------------------- */
+
+enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                               struct wire_now *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__now__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    const Metergate__V1__Now *from = (const void *)message;
+    const size_t count = from->n_point;
+    if (count > WIRE_NOW_MAX || from->n_at_ms != count || from->n_value != count ||
+        (from->n_quality != 0 && from->n_quality != count)) {
+        return GW_EINVALID;
+    }
+    const struct columns columns = {.count = count,
+                                    .base_ms = from->base_ms,
+                                    .point = from->point,
+                                    .at_ms = from->at_ms,
+                                    .value = from->value,
+                                    .quality = from->n_quality ? from->quality : NULL};
+    out->count = count;
+    return copy_sender(from->sender, false, &out->sender) && copy_columns(&columns, out->values)
+               ? GW_OK
+               : GW_EINVALID;
+}
+
+static bool copy_heads(Metergate__V1__StreamHead *const *from, size_t count,
+                       struct wire_head *out) {
+    if (count > WIRE_STREAMS) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_stream((int)from[i]->stream) || from[i]->head > INT64_MAX ||
+            from[i]->acked > from[i]->head) {
+            return false;
+        }
+        out[i] = (struct wire_head){.stream = (enum wire_stream)from[i]->stream,
+                                    .head = from[i]->head,
+                                    .acked = from[i]->acked};
+    }
+    return true;
+}
+
+static bool copy_meter(const Metergate__V1__MeterInfo *from, struct wire_meter *out) {
+    if (from->n_point > WIRE_METER_POINTS_MAX || from->n_quantity != from->n_point) {
+        return false;
+    }
+    out->point_count = from->n_point;
+    for (size_t i = 0; i < from->n_point; i++) {
+        if (from->point[i] == 0 || from->point[i] > INT32_MAX ||
+            from->quantity[i] > UINT16_MAX) {
+            return false;
+        }
+        out->points[i] = from->point[i];
+        out->quantities[i] = from->quantity[i];
+    }
+    return copy_id(from->id, WIRE_METER_ID_MAX, out->id) &&
+           copy_id(from->model, WIRE_METER_ID_MAX, out->model) &&
+           copy_id(from->protocol, WIRE_METER_ID_MAX, out->protocol) &&
+           copy_id(from->address, WIRE_METER_ID_MAX, out->address);
+}
+
+static bool copy_birth(const Metergate__V1__Birth *from, struct wire_birth *out) {
+    if (from->n_meter > WIRE_BIRTH_METERS_MAX || !is_time(from->at_ms) || from->part == 0 ||
+        from->part > from->parts || !copy_sender(from->sender, true, &out->sender) ||
+        !copy_id(from->version, WIRE_METER_ID_MAX, out->version) ||
+        !copy_heads(from->head, from->n_head, out->heads)) {
+        return false;
+    }
+    out->at_ms = from->at_ms;
+    out->part = from->part;
+    out->parts = from->parts;
+    out->head_count = from->n_head;
+    out->meter_count = from->n_meter;
+    for (size_t i = 0; i < from->n_meter; i++) {
+        if (!copy_meter(from->meter[i], &out->meters[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum gw_status wire_birth_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                 struct wire_birth *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__birth__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    return copy_birth((const void *)message, out) ? GW_OK : GW_EINVALID;
+}
+
+static void copy_health(const Metergate__V1__Health *from, struct wire_health *out) {
+    *out = (struct wire_health){.clock_trust = from->clock_trust,
+                                .meters = from->meters,
+                                .meters_lost = from->meters_lost,
+                                .buses = from->buses,
+                                .buses_down = from->buses_down,
+                                .polls = from->polls,
+                                .polls_failed = from->polls_failed,
+                                .periods_missed = from->periods_missed,
+                                .invalid_values = from->invalid_values,
+                                .downlink_refused = from->downlink_refused,
+                                .downlink_dropped = from->downlink_dropped,
+                                .readings_thinned = from->readings_thinned};
+}
+
+enum gw_status wire_heartbeat_decode(const uint8_t *buf, size_t len,
+                                     struct wire_scratch *scratch, struct wire_heartbeat *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__heartbeat__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    const Metergate__V1__Heartbeat *from = (const void *)message;
+    if (!is_time(from->at_ms) || !copy_sender(from->sender, true, &out->sender) ||
+        !copy_heads(from->head, from->n_head, out->heads)) {
+        return GW_EINVALID;
+    }
+    out->at_ms = from->at_ms;
+    out->uptime_ms = from->uptime_ms;
+    out->ping = from->ping;
+    out->head_count = from->n_head;
+    copy_health(from->health, &out->health);
+    return GW_OK;
+}
+
+enum gw_status wire_state_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                 struct wire_state *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__state__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    const Metergate__V1__State *from = (const void *)message;
+    if (!is_time(from->at_ms) || !copy_sender(from->sender, true, &out->sender)) {
+        return GW_EINVALID;
+    }
+    out->online = from->online;
+    out->at_ms = from->at_ms;
+    return GW_OK;
+}
+
+/* --- d/ack ------------------------------------------------------------------------------- */
+
+static bool copy_ack(const Metergate__V1__Ack *from, struct wire_ack *out) {
+    if (from->version != 1 || from->n_through > WIRE_STREAMS || from->n_resend > WIRE_STREAMS ||
+        from->base.n_unknown_fields != 0 ||
+        !copy_id(from->operator_, WIRE_ID_MAX, out->operator_id) ||
+        !copy_id(from->gateway, WIRE_ID_MAX, out->gateway)) {
+        return false;
+    }
+    out->through_count = from->n_through;
+    out->resend_count = from->n_resend;
+    out->has_ping = from->has_ping;
+    out->ping = from->ping;
+    for (size_t i = 0; i < from->n_through; i++) {
+        const Metergate__V1__StreamAck *row = from->through[i];
+        if (!is_stream((int)row->stream) || row->through > INT64_MAX) {
+            return false;
+        }
+        out->through[i] = (struct wire_position){
+            .stream = (enum wire_stream)row->stream, .epoch = row->epoch, .seq = row->through};
+    }
+    for (size_t i = 0; i < from->n_resend; i++) {
+        const Metergate__V1__StreamResend *row = from->resend[i];
+        if (!is_stream((int)row->stream) || row->from == 0 || row->from > INT64_MAX) {
+            return false;
+        }
+        out->resend[i] = (struct wire_position){
+            .stream = (enum wire_stream)row->stream, .epoch = row->epoch, .seq = row->from};
+    }
+    return true;
+}
+
+enum gw_status wire_ack_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                               struct wire_ack *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__ack__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    return copy_ack((const void *)message, out) ? GW_OK : GW_EINVALID;
+}
+
+enum gw_status wire_signed_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                  struct wire_signed *out) {
+    ProtobufCMessage *message;
+    const enum gw_status status =
+        open_message(&metergate__v1__signed__descriptor, buf, len, scratch, &message);
+    if (status != GW_OK) {
+        return status;
+    }
+    const Metergate__V1__Signed *from = (const void *)message;
+    if (from->signature.len != WIRE_SIGNATURE_BYTES || from->payload.len == 0 ||
+        from->base.n_unknown_fields != 0) {
+        return GW_EINVALID;
+    }
+    out->payload = from->payload.data;
+    out->payload_len = from->payload.len;
+    out->key_id = from->key_id;
+    memcpy(out->signature, from->signature.data, WIRE_SIGNATURE_BYTES);
+    return GW_OK;
+}
