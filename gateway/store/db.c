@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PROGRESS_OPS = 100000, CHECK_MS = 4000 };
+
+enum gw_status db_failed(struct db *db, const char *what) {
+    const int code = sqlite3_extended_errcode(db->sqlite);
+    (void)snprintf(db->error, sizeof db->error, "%s: %s (SQLite %d)", what,
+                   sqlite3_errmsg(db->sqlite), code);
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return GW_ENOSPACE;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return GW_EBUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return GW_EDAMAGED;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        return GW_EPERMISSION;
+    default:
+        return GW_ESTORAGE;
+    }
+}
+
+enum gw_status db_exec(struct db *db, const char *sql) {
+    return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? GW_OK
+                                                                        : db_failed(db, sql);
+}
+
+enum gw_status db_prepare(struct db *db, const char *sql, struct sqlite3_stmt **out) {
+    return sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) ==
+                   SQLITE_OK
+               ? GW_OK
+               : db_failed(db, sql);
+}
+
+enum gw_status db_run(struct db *db, struct sqlite3_stmt *statement) {
+    const int code = sqlite3_step(statement);
+    const enum gw_status status =
+        code == SQLITE_DONE ? GW_OK : db_failed(db, sqlite3_sql(statement));
+    sqlite3_reset(statement);
+    return status;
+}
+
+enum gw_status db_number(struct db *db, const char *sql, int64_t fallback, int64_t *out) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK) {
+        return db_failed(db, sql);
+    }
+    const int code = sqlite3_step(statement);
+    enum gw_status status = GW_OK;
+    *out = fallback;
+    if (code == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL) {
+        *out = sqlite3_column_int64(statement, 0);
+    } else if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        status = db_failed(db, sql);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum gw_status db_begin(struct db *db) {
+    return db_exec(db, "BEGIN IMMEDIATE");
+}
+
+enum gw_status db_commit(struct db *db) {
+    if (sqlite3_exec(db->sqlite, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
+        return GW_OK;
+    }
+    (void)db_failed(db, "COMMIT");
+    return GW_EUNKNOWN;
+}
+
+void db_rollback(struct db *db) {
+    if (!sqlite3_get_autocommit(db->sqlite)) {
+        (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+/* --- opening ----------------------------------------------------------------------------- */
+
+/* The file must be ours alone to write; SQLite itself would take any. */
+static enum gw_status claim_file(struct db *db, const char *path) {
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        (void)snprintf(db->error, sizeof db->error, "%s: %s", path, strerrordesc_np(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return GW_EPERMISSION;
+    }
+    (void)close(fd);
+    const char *fault = !S_ISREG(info.st_mode)               ? "is no plain file"
+                        : info.st_uid != geteuid()           ? "belongs to another user"
+                        : info.st_mode & (S_IWGRP | S_IWOTH) ? "others can write it; chmod 600"
+                                                             : NULL;
+    if (fault) {
+        (void)snprintf(db->error, sizeof db->error, "%s: %s", path, fault);
+        return GW_EPERMISSION;
+    }
+    return GW_OK;
+}
+
+/* EXCLUSIVE before WAL: then there is no shared memory file and no second connection. */
+static enum gw_status configure(struct db *db) {
+    static const char *const pragmas[] = {
+        "PRAGMA locking_mode=EXCLUSIVE",  "PRAGMA auto_vacuum=NONE",
+        "PRAGMA secure_delete=OFF",       "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",        "PRAGMA mmap_size=0",
+        "PRAGMA trusted_schema=OFF",      "PRAGMA cell_size_check=ON",
+        "PRAGMA wal_autocheckpoint=1000", "PRAGMA journal_size_limit=8388608",
+        "BEGIN EXCLUSIVE; COMMIT"};
+    sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    sqlite3_extended_result_codes(db->sqlite, 1);
+    for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
+        const enum gw_status status = db_exec(db, pragmas[i]);
+        if (status != GW_OK) {
+            return status;
+        }
+    }
+    int64_t level = 0;
+    const enum gw_status status = db_number(db, "PRAGMA synchronous", 0, &level);
+    if (status == GW_OK && level < 2) {
+        (void)snprintf(db->error, sizeof db->error, "synchronous=FULL was not accepted");
+        return GW_ESTORAGE;
+    }
+    return status;
+}
+
+struct time_limit {
+    const struct clock *clock;
+    int64_t until_ms;
+};
+
+static int is_past(void *context) {
+    const struct time_limit *limit = context;
+    return clock_mono_ms(limit->clock) > limit->until_ms;
+}
+
+/* quick_check within a time limit: a store of years must not keep the meters waiting. */
+static enum gw_status check_integrity(struct db *db, const struct clock *clock) {
+    struct time_limit limit = {.clock = clock, .until_ms = clock_mono_ms(clock) + CHECK_MS};
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(db->sqlite, "PRAGMA quick_check(1)", -1, &statement, NULL) !=
+        SQLITE_OK) {
+        return db_failed(db, "quick_check");
+    }
+    sqlite3_progress_handler(db->sqlite, PROGRESS_OPS, is_past, &limit);
+    const int code = sqlite3_step(statement);
+    sqlite3_progress_handler(db->sqlite, 0, NULL, NULL);
+    enum gw_status status = GW_OK;
+    if (code == SQLITE_ROW) {
+        const char *answer = (const char *)sqlite3_column_text(statement, 0);
+        if (answer && strcmp(answer, "ok") != 0) {
+            (void)snprintf(db->error, sizeof db->error, "quick_check: %.200s", answer);
+            status = GW_EDAMAGED;
+        }
+    } else if (code != SQLITE_INTERRUPT) {
+        status = db_failed(db, "quick_check");
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum gw_status migrate(struct db *db, const char *const *steps, size_t step_count) {
+    int64_t version = 0;
+    enum gw_status status = db_number(db, "PRAGMA user_version", 0, &version);
+    if (status != GW_OK || version == (int64_t)step_count) {
+        return status;
+    }
+    if (version > (int64_t)step_count || version < 0) {
+        (void)snprintf(db->error, sizeof db->error,
+                       "its schema has version %lld, this program knows up to %zu",
+                       (long long)version, step_count);
+        return GW_ENEWER;
+    }
+    status = db_begin(db);
+    for (size_t i = (size_t)version; status == GW_OK && i < step_count; i++) {
+        status = db_exec(db, steps[i]);
+    }
+    if (status == GW_OK) {
+        char pragma[48];
+        (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version=%zu", step_count);
+        status = db_exec(db, pragma);
+    }
+    if (status != GW_OK) {
+        db_rollback(db);
+        return status;
+    }
+    return db_commit(db);
+}
+
+enum gw_status db_open(struct db *db, const char *path, const char *const *steps,
+                       size_t step_count, const struct clock *clock) {
+    *db = (struct db){0};
+    enum gw_status status = claim_file(db, path);
+    if (status != GW_OK) {
+        return status;
+    }
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    status = sqlite3_open_v2(path, &db->sqlite, flags, NULL) == SQLITE_OK
+                 ? configure(db)
+                 : db_failed(db, "open");
+    if (status == GW_OK) {
+        status = check_integrity(db, clock);
+    }
+    if (status == GW_OK) {
+        status = migrate(db, steps, step_count);
+    }
+    if (status != GW_OK) {
+        char cause[DB_ERROR_MAX];
+        memcpy(cause, db->error, sizeof cause);
+        (void)snprintf(db->error, sizeof db->error, "%.120s: %.170s", path, cause);
+        db_close(db);
+    }
+    return status;
+}
+
+void db_close(struct db *db) {
+    sqlite3_close_v2(db->sqlite);
+    db->sqlite = NULL;
+}
