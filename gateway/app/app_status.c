@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the local door tells: how the gateway and each of its meters are doing.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridges/base/decimal.h"
+#include "bridges/quantity.h"
+#include "gateway/app/app_state.h"
+
+static const char *clock_word(enum clock_trust trust) {
+    return trust == CLOCK_SYNCED ? "synced" : trust == CLOCK_HELD ? "held" : "unset";
+}
+
+void app_health(const struct app *app, struct wire_health *out) {
+    const struct site *site = &app->settings->site;
+    *out = (struct wire_health){.clock_trust = (uint32_t)clock_wall(app->clock).trust,
+                                .meters = (uint32_t)site->meter_count,
+                                .buses = (uint32_t)site->bus_count,
+                                .downlink_refused = app->refused,
+                                .downlink_dropped = app->mqtt ? mqtt_dropped(app->mqtt) : 0,
+                                .readings_thinned = store_thinned(app->store)};
+    for (size_t i = 0; i < site->bus_count; i++) {
+        out->buses_down += !app->buses[i].state.is_up;
+    }
+    for (size_t i = 0; i < site->meter_count; i++) {
+        const struct bus_meter_state *state = &app->meters[i].state;
+        out->meters_lost += state->is_lost;
+        out->polls += state->polls;
+        out->polls_failed += state->failed;
+        out->periods_missed += state->missed;
+        out->invalid_values += state->invalid;
+    }
+}
+
+static json_t *integer(uint64_t value) {
+    return json_integer((json_int_t)value);
+}
+
+static json_t *values_of(const struct app_meter *meter) {
+    json_t *values = json_object();
+    for (size_t i = 0; i < meter->site->model->point_count; i++) {
+        const struct app_point *point = &meter->points[i];
+        if (point->has_value) {
+            char text[DECIMAL_TEXT_MAX];
+            decimal_format(point->latest.value_micro, text);
+            json_object_set_new(values, quantity_name(point->quantity), json_string(text));
+        }
+    }
+    return values;
+}
+
+static int64_t last_ms(const struct app_meter *meter) {
+    int64_t newest_ms = 0;
+    for (size_t i = 0; i < meter->site->model->point_count; i++) {
+        const struct app_point *point = &meter->points[i];
+        if (point->has_value && point->latest.at_ms > newest_ms) {
+            newest_ms = point->latest.at_ms;
+        }
+    }
+    return newest_ms;
+}
+
+static json_t *describe_meter(const struct app_meter *meter) {
+    const char *word = !meter->was_polled ? "new" : meter->state.is_lost ? "lost" : "ok";
+    json_t *out = json_object();
+    json_object_set_new(out, "id", json_string(meter->site->id));
+    json_object_set_new(out, "model", json_string(meter->site->model->id));
+    json_object_set_new(out, "address", json_string(meter->site->address_text));
+    json_object_set_new(out, "state", json_string(word));
+    json_object_set_new(out, "polls", integer(meter->state.polls));
+    json_object_set_new(out, "failed", integer(meter->state.failed));
+    json_object_set_new(out, "missed", integer(meter->state.missed));
+    json_object_set_new(out, "invalid", integer(meter->state.invalid));
+    json_object_set_new(out, "last_ms", json_integer(last_ms(meter)));
+    json_object_set_new(out, "values", values_of(meter));
+    return out;
+}
+
+static json_t *describe_bus(const struct app *app, const struct app_bus *bus, size_t first) {
+    const struct transact_counts *counts = &bus->state.counts;
+    json_t *out = json_object();
+    json_t *meters = json_array();
+    for (size_t i = 0; i < bus->site->meter_count; i++) {
+        json_array_append_new(meters, describe_meter(&app->meters[first + i]));
+    }
+    json_object_set_new(out, "id", json_string(bus->site->id));
+    json_object_set_new(out, "line", json_string(bus->site->line.path));
+    json_object_set_new(out, "up", json_boolean(bus->state.is_up));
+    json_object_set_new(out, "requests", integer(counts->requests));
+    json_object_set_new(out, "replies", integer(counts->replies));
+    json_object_set_new(out, "timeouts", integer(counts->timeouts));
+    json_object_set_new(out, "damaged", integer(counts->damaged));
+    json_object_set_new(out, "foreign", integer(counts->foreign));
+    json_object_set_new(out, "noise_bytes", integer(counts->noise_bytes));
+    json_object_set_new(out, "meters", meters);
+    return out;
+}
+
+static json_t *describe_stream(const struct app *app) {
+    const uint64_t head = store_head(app->store);
+    const uint64_t acked = store_acked(app->store);
+    json_t *out = json_object();
+    json_object_set_new(out, "epoch", integer(store_epoch(app->store)));
+    json_object_set_new(out, "head", integer(head));
+    json_object_set_new(out, "acked", integer(acked));
+    json_object_set_new(out, "unsent", integer(head - acked));
+    json_object_set_new(out, "thinned", integer(store_thinned(app->store)));
+    return out;
+}
+
+static json_t *status(const struct app *app) {
+    const char *link = !app->mqtt ? "none" : app->is_up ? "up" : "down";
+    json_t *out = json_object();
+    json_t *buses = json_array();
+    size_t first = 0;
+    for (size_t i = 0; i < app->settings->site.bus_count; i++) {
+        json_array_append_new(buses, describe_bus(app, &app->buses[i], first));
+        first += app->buses[i].site->meter_count;
+    }
+    json_object_set_new(out, "ok", json_true());
+    json_object_set_new(out, "gateway", json_string(app->settings->gateway_id));
+    json_object_set_new(out, "site", json_string(app->settings->site_id));
+    json_object_set_new(out, "version", json_string(METERGATE_VERSION));
+    json_object_set_new(out, "uptime_s",
+                        json_integer((clock_mono_ms(app->clock) - app->started_ms) / 1000));
+    json_object_set_new(out, "clock", json_string(clock_word(clock_wall(app->clock).trust)));
+    json_object_set_new(out, "link", json_string(link));
+    json_object_set_new(out, "disk_full", json_boolean(app->disk_is_full));
+    json_object_set_new(out, "refused", integer(app->refused));
+    json_object_set_new(out, "stream", describe_stream(app));
+    json_object_set_new(out, "buses", buses);
+    return out;
+}
+
+static json_t *failure(const char *what) {
+    json_t *out = json_object();
+    json_object_set_new(out, "ok", json_false());
+    json_object_set_new(out, "error", json_string(what));
+    return out;
+}
+
+char *app_status_answer(void *context, const char *request, size_t len) {
+    json_error_t error;
+    json_t *asked = json_loadb(request, len, JSON_REJECT_DUPLICATES, &error);
+    const char *query = json_string_value(json_object_get(asked, "query"));
+    json_t *answer = !asked   ? failure("the request is not JSON")
+                     : !query ? failure("the request has no \"query\"")
+                     : strcmp(query, "status") == 0
+                         ? status(context)
+                         : failure("no such query; there is \"status\"");
+    json_decref(asked);
+    char *text = json_dumps(answer, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(answer);
+    char *line = text ? realloc(text, strlen(text) + 2) : NULL;
+    if (!line) {
+        free(text);
+        return NULL;
+    }
+    return strcat(line, "\n");
+}

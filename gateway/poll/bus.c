@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/poll/bus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+
+enum {
+    OPEN_RETRY_FIRST_US = 1000 * 1000,
+    OPEN_RETRY_MAX_US = 30 * 1000 * 1000,
+};
+
+/* What the bus remembers of a meter beside the planner. */
+struct watch {
+    uint64_t polls;
+    uint64_t failed;
+    uint64_t invalid;
+    bool is_lost;     /* as it was logged last */
+    bool has_invalid; /* likewise */
+    int refusal;      /* exception code as it was logged last; 0 = none */
+};
+
+struct bus {
+    struct bus_config config;
+    struct line *line;
+    struct transact transact;
+    struct planner planner;
+    struct planner_meter *planned;
+    struct watch *watches;
+    struct bridge_session *sessions[BRIDGES_MAX];
+    int64_t retry_us;     /* wait before the next try to open */
+    int64_t open_at_us;   /* not before */
+    bool has_failed_open; /* said already */
+};
+
+/* --- life ----------------------------------------------------------------------------------
+ */
+
+static enum gw_status open_sessions(struct bus *bus) {
+    for (size_t i = 0; i < bus->config.site->meter_count; i++) {
+        const struct bridge *bridge = bus->config.site->meters[i].model->bridge;
+        struct bridge_session **session = &bus->sessions[bridge_index(bridge)];
+        if (bridge->open && !*session && bridge->open(session) != BRIDGE_OK) {
+            return GW_ENOMEM;
+        }
+    }
+    return GW_OK;
+}
+
+enum gw_status bus_new(const struct bus_config *config, struct bus **out) {
+    const size_t count = config->site->meter_count;
+    struct bus *bus = calloc(1, sizeof *bus);
+    if (!bus) {
+        return GW_ENOMEM;
+    }
+    bus->config = *config;
+    bus->planned = calloc(count, sizeof *bus->planned);
+    bus->watches = calloc(count, sizeof *bus->watches);
+    if (!bus->planned || !bus->watches || open_sessions(bus) != GW_OK) {
+        bus_free(bus);
+        return GW_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bus->planned[i].period_us = config->site->meters[i].period_ms * 1000;
+    }
+    planner_init(&bus->planner, bus->planned, count, clock_mono_us(config->clock));
+    transact_init(&bus->transact, NULL);
+    bus->retry_us = OPEN_RETRY_FIRST_US;
+    *out = bus;
+    return GW_OK;
+}
+
+void bus_free(struct bus *bus) {
+    if (!bus) {
+        return;
+    }
+    line_close(bus->line);
+    for (size_t i = 0; i < BRIDGES_MAX; i++) {
+        const struct bridge *bridge = bridge_at(i);
+        if (bridge && bridge->close && bus->sessions[i]) {
+            bridge->close(bus->sessions[i]);
+        }
+    }
+    free(bus->planned);
+    free(bus->watches);
+    free(bus);
+}
+
+/* --- the line -------------------------------------------------------------------------------
+ */
+
+static void report_line(struct bus *bus) {
+    const struct bus_mail mail = {.kind = BUS_LINE,
+                                  .of.line = {.bus = bus->config.index,
+                                              .is_up = bus->line != NULL,
+                                              .counts = bus->transact.counts}};
+    bus->config.emit(bus->config.context, &mail);
+}
+
+/* Gives up the line; it is opened again after a wait that doubles. */
+static void lose_line(struct bus *bus) {
+    line_close(bus->line);
+    bus->line = NULL;
+    bus->open_at_us = clock_mono_us(bus->config.clock) + bus->retry_us;
+    bus->retry_us *= 2;
+    bus->retry_us = bus->retry_us < OPEN_RETRY_MAX_US ? bus->retry_us : OPEN_RETRY_MAX_US;
+    report_line(bus);
+}
+
+static void open_line(struct bus *bus) {
+    const struct site_bus *site = bus->config.site;
+    char error[LINE_ERROR_MAX] = "";
+    const enum bridge_status status =
+        bus->config.open(site->line.path, bus->config.clock, &bus->line, error);
+    if (status != BRIDGE_OK) {
+        if (!bus->has_failed_open) {
+            log_error("line cannot be opened, trying on", "bus=%s error=\"%s\"", site->id,
+                      *error ? error : bridge_status_text(status));
+        }
+        bus->has_failed_open = true;
+        bus->line = NULL;
+        lose_line(bus);
+        return;
+    }
+    log_info("line is open", "bus=%s line=%s", site->id, site->line.path);
+    bus->has_failed_open = false;
+    transact_relink(&bus->transact, bus->line);
+    report_line(bus);
+}
+
+/* --- one poll -------------------------------------------------------------------------------
+ */
+
+/* A poll of one meter as it goes on. */
+struct poll {
+    const struct site_meter *meter;
+    struct watch *watch;
+    struct plan plan;
+    enum bridge_status status; /* of the last transaction */
+    bool answered;             /* any accepted reply */
+    bool refused;
+};
+
+static void emit_samples(struct bus *bus, const struct poll *poll, const struct sample *samples,
+                         size_t count) {
+    const struct instant now = clock_wall(bus->config.clock);
+    for (size_t i = 0; i < count; i++) {
+        const struct bus_mail mail = {
+            .kind = BUS_READING,
+            .of.reading = {.meter = poll->meter->index,
+                           .point = samples[i].point,
+                           .quality = reading_clock_quality(now.trust),
+                           .at_ms = now.at_ms,
+                           .value_micro = samples[i].value_micro}};
+        bus->config.emit(bus->config.context, &mail);
+    }
+}
+
+/* One request of the plan. false: the poll is over. */
+static bool poll_step(struct bus *bus, struct poll *poll) {
+    const struct bridge *bridge = poll->meter->model->bridge;
+    struct bridge_session *session = bus->sessions[bridge_index(bridge)];
+    struct exchange exchange;
+    uint8_t frame[BRIDGE_FRAME_MAX];
+    struct sample samples[MODEL_POINTS_MAX];
+    size_t len = 0;
+    size_t count = 0;
+    if (bridge->next(session, &poll->plan, &exchange) != BRIDGE_OK) {
+        return false;
+    }
+    poll->status =
+        transact_run(&bus->transact, &poll->meter->line, bridge, &exchange, frame, &len);
+    if (poll->status != BRIDGE_OK) {
+        return false; /* the other requests would cost a timeout each */
+    }
+    poll->answered = true;
+    poll->status = bridge->take(session, &poll->plan, &exchange, frame, len, samples,
+                                MODEL_POINTS_MAX, &count);
+    if (poll->status == BRIDGE_OK) {
+        emit_samples(bus, poll, samples, count);
+    }
+    poll->refused |= poll->status == BRIDGE_EREFUSED;
+    return poll->status == BRIDGE_OK || poll->status == BRIDGE_EREFUSED;
+}
+
+/* --- what is said about it ------------------------------------------------------------------
+ */
+
+static void log_changes(const struct bus *bus, const struct poll *poll, bool is_lost) {
+    const char *bus_id = bus->config.site->id;
+    struct watch *watch = poll->watch;
+    if (is_lost != watch->is_lost) {
+        if (is_lost) {
+            log_warn("meter does not answer", "bus=%s meter=%s status=\"%s\"", bus_id,
+                     poll->meter->id, bridge_status_text(poll->status));
+        } else {
+            log_info("meter answers again", "bus=%s meter=%s", bus_id, poll->meter->id);
+        }
+        watch->is_lost = is_lost;
+    }
+    const int refusal = poll->refused ? poll->plan.refusal : 0;
+    if (poll->answered && refusal != watch->refusal) {
+        if (refusal) {
+            log_warn("meter refuses a request", "bus=%s meter=%s code=%d", bus_id,
+                     poll->meter->id, refusal);
+        } else {
+            log_info("meter refuses no more", "bus=%s meter=%s", bus_id, poll->meter->id);
+        }
+        watch->refusal = refusal;
+    }
+    const bool has_invalid = poll->plan.invalid > 0;
+    if (poll->answered && has_invalid != watch->has_invalid) {
+        if (has_invalid) {
+            log_warn("meter gives values that are no measurement", "bus=%s meter=%s count=%u",
+                     bus_id, poll->meter->id, poll->plan.invalid);
+        }
+        watch->has_invalid = has_invalid;
+    }
+}
+
+static void report_meter(struct bus *bus, const struct poll *poll, size_t index) {
+    const struct watch *watch = poll->watch;
+    const struct bus_mail mail = {.kind = BUS_METER,
+                                  .of.meter = {.meter = poll->meter->index,
+                                               .answered = poll->answered,
+                                               .is_lost = planner_is_lost(&bus->planner, index),
+                                               .polls = watch->polls,
+                                               .failed = watch->failed,
+                                               .missed = bus->planner.meters[index].missed,
+                                               .invalid = watch->invalid}};
+    bus->config.emit(bus->config.context, &mail);
+}
+
+static bool is_line_fault(enum bridge_status status) {
+    return status == BRIDGE_EGONE || status == BRIDGE_EPORT;
+}
+
+static void poll_meter(struct bus *bus, size_t index) {
+    struct poll poll = {.meter = &bus->config.site->meters[index],
+                        .watch = &bus->watches[index],
+                        .status = BRIDGE_OK};
+    plan_init(&poll.plan, poll.meter->model, &poll.meter->address);
+    while (poll_step(bus, &poll)) {
+    }
+    if (is_line_fault(poll.status)) {
+        log_error("line is gone", "bus=%s status=\"%s\"", bus->config.site->id,
+                  bridge_status_text(poll.status));
+        lose_line(bus); /* the meter is not to blame: it stays due */
+        return;
+    }
+    const bool good = poll.status == BRIDGE_OK || poll.status == BRIDGE_EREFUSED;
+    bus->retry_us = OPEN_RETRY_FIRST_US;
+    poll.watch->polls++;
+    poll.watch->failed += !good;
+    poll.watch->invalid += poll.plan.invalid;
+    planner_done(&bus->planner, index, clock_mono_us(bus->config.clock), good,
+                 transact_free_at_us(&bus->transact, &poll.meter->address));
+    log_changes(bus, &poll, planner_is_lost(&bus->planner, index));
+    log_debug("poll", "bus=%s meter=%s status=\"%s\"", bus->config.site->id, poll.meter->id,
+              bridge_status_text(poll.status));
+    report_meter(bus, &poll, index);
+    report_line(bus);
+}
+
+int64_t bus_step(struct bus *bus) {
+    const int64_t now_us = clock_mono_us(bus->config.clock);
+    if (!bus->line) {
+        if (now_us < bus->open_at_us) {
+            return bus->open_at_us;
+        }
+        open_line(bus);
+        if (!bus->line) {
+            return bus->open_at_us;
+        }
+    }
+    size_t index;
+    int64_t until_us;
+    if (!planner_next(&bus->planner, now_us, &index, &until_us)) {
+        return until_us;
+    }
+    poll_meter(bus, index);
+    return 0;
+}

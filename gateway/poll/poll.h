@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A thread for each bus. It waits where a bus is slow, so nothing else has to; what it reads
+ * goes into the main thread's mailbox by value, and when that is full the bus polls slower.
+ */
+#ifndef GATEWAY_POLL_POLL_H
+#define GATEWAY_POLL_POLL_H
+
+#include "gateway/base/mailbox.h"
+#include "gateway/poll/bus.h"
+
+struct poller;
+
+/* Starts the thread. Its mails (struct bus_mail) go to mailbox, which outlives it. */
+MUST_CHECK enum gw_status poller_start(uint32_t index, const struct site_bus *site,
+                                       struct clock *clock, struct mailbox *mailbox,
+                                       struct poller **out);
+
+/* When this thread last went round, on the monotonic clock; for the watchdog. */
+int64_t poller_alive_ms(const struct poller *poller);
+
+/* Asks the thread to end after the transaction in hand. */
+void poller_ask_stop(struct poller *poller);
+/* Waits for its end, at most until a moment of the monotonic clock. true: it has ended and is
+ * freed. */
+bool poller_join(struct poller *poller, int64_t until_us);
+
+#endif
