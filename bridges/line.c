@@ -58,16 +58,31 @@ void line_settings_format(const struct line_settings *settings, char *text) {
                    settings->data_bits, settings->parity, settings->stop_bits);
 }
 
+/* What stands before any setting: of a USB identity vendor, product and serial number, which
+ * may look like a baud rate. */
+static const char *skip_identity(const char *text) {
+    const char *at = text;
+    for (int colons = 0; strncmp(text, "usb:", 4) == 0 && colons < 3; colons++) {
+        const char *colon = strchr(at, ':');
+        if (!colon) {
+            return at + strlen(at);
+        }
+        at = colon + 1;
+    }
+    return at;
+}
+
 /* The baud rate and framing are read from the end: a path may hold colons of its own. */
 static const char *settings_start(const char *text) {
-    const char *last = strrchr(text, ':');
+    const char *from = skip_identity(text);
+    const char *last = strrchr(from, ':');
     struct line_settings framing;
     if (last && parse_framing(last + 1, &framing)) {
         const char *before = last;
-        while (before > text && before[-1] != ':') {
+        while (before > from && before[-1] != ':') {
             before--;
         }
-        return before > text ? before - 1 : NULL;
+        return before > from ? before - 1 : NULL;
     }
     return last && strspn(last + 1, "0123456789") == strlen(last + 1) ? last : NULL;
 }

@@ -2,7 +2,8 @@
 /*
  * A half-duplex line to meters: a tty or pty now, other transports behind the same door.
  *
- *   "/dev/ttyUSB0:9600:8E1"   path, then optional baud, then optional framing
+ *   "/dev/ttyUSB0:9600:8E1"           path, then optional baud, then optional framing
+ *   "usb:0403:6001:A50285BI:9600:8E1" the adapter with that USB identity, wherever it is
  *
  * The port is opened exclusively (TIOCEXCL and flock) and raw; several baud rates and framings
  * may share one line, set before a transaction and read back. All waits end at a deadline of

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bridges/line.h"
+#include "bridges/ports.h"
 
 enum { PTY_MAJOR_FIRST = 136, PTY_MAJOR_LAST = 143, WRITE_WAIT_MS = 1000 };
 
@@ -187,8 +188,8 @@ static enum bridge_status claim(int fd, const char *path, bool *is_pty, char *er
     return BRIDGE_OK;
 }
 
-enum bridge_status line_open(const char *path, const struct clock *clock, struct line **out,
-                             char *error) {
+static enum bridge_status open_path(const char *path, const struct clock *clock,
+                                    struct line **out, char *error) {
     const int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return open_failed(path, error);
@@ -205,4 +206,21 @@ enum bridge_status line_open(const char *path, const struct clock *clock, struct
     serial->is_pty = is_pty;
     *out = &serial->line;
     return BRIDGE_OK;
+}
+
+enum bridge_status line_open(const char *path, const struct clock *clock, struct line **out,
+                             char *error) {
+    char found[PORT_TEXT_MAX];
+    if (strncmp(path, "usb:", 4) != 0) {
+        return open_path(path, clock, out, error);
+    }
+    const enum bridge_status status = ports_find_usb(path, found);
+    if (status != BRIDGE_OK) {
+        (void)snprintf(error, LINE_ERROR_MAX, "%s: %s", path,
+                       status == BRIDGE_EINVALID
+                           ? "is no identity such as usb:0403:6001:A50285BI"
+                           : "no such adapter is plugged in");
+        return status == BRIDGE_EINVALID ? BRIDGE_EPORT : status;
+    }
+    return open_path(found, clock, out, error);
 }
