@@ -32,7 +32,7 @@ enum bridge_status line_settings_parse(const char *text, struct line_settings *o
     struct line_settings parsed = {.data_bits = 8, .parity = 'N', .stop_bits = 1};
     char *end = NULL;
     const unsigned long long baud = strtoull(text, &end, 10);
-    if (end == text || *text == '-' || !is_baud(baud)) {
+    if (*text < '0' || *text > '9' || !is_baud(baud)) {
         return BRIDGE_EINVALID;
     }
     parsed.baud = (uint32_t)baud;
@@ -72,31 +72,51 @@ static const char *skip_identity(const char *text) {
     return at;
 }
 
-/* The baud rate and framing are read from the end: a path may hold colons of its own. */
-static const char *settings_start(const char *text) {
+static bool is_number(const char *text, size_t len) {
+    return len > 0 && strspn(text, "0123456789") == len;
+}
+
+/*
+ * Where the settings start, read from the end since a path may hold colons of its own; NULL
+ * when there are none. *odd: the end looks like a setting that is none, and must not pass for
+ * a part of the path.
+ */
+static const char *settings_start(const char *text, bool *odd) {
     const char *from = skip_identity(text);
     const char *last = strrchr(from, ':');
-    struct line_settings framing;
-    if (last && parse_framing(last + 1, &framing)) {
-        const char *before = last;
-        while (before > from && before[-1] != ':') {
-            before--;
-        }
-        return before > from ? before - 1 : NULL;
+    if (!last) {
+        return NULL;
     }
-    return last && strspn(last + 1, "0123456789") == strlen(last + 1) ? last : NULL;
+    if (!last[1] || is_number(last + 1, strlen(last + 1))) {
+        return last;
+    }
+    const char *before = last;
+    while (before > from && before[-1] != ':') {
+        before--;
+    }
+    struct line_settings framing;
+    const bool has_framing = parse_framing(last + 1, &framing);
+    const bool has_baud =
+        is_number(before, (size_t)(last - before)) && is_baud(strtoull(before, NULL, 10));
+    *odd = has_framing != has_baud;
+    return has_framing && has_baud && before > text ? before - 1 : NULL;
 }
 
 enum bridge_status line_address_parse(const char *text, struct line_address *out) {
-    *out = (struct line_address){0};
-    const char *settings = settings_start(text);
+    struct line_address parsed = {0};
+    bool odd = false;
+    const char *settings = settings_start(text, &odd);
     const size_t len = settings ? (size_t)(settings - text) : strlen(text);
-    if (len == 0 || len >= sizeof out->path) {
+    if (odd || len == 0 || len >= sizeof parsed.path) {
         return BRIDGE_EINVALID;
     }
-    memcpy(out->path, text, len);
-    out->has_settings = settings != NULL;
-    return settings ? line_settings_parse(settings + 1, &out->settings) : BRIDGE_OK;
+    memcpy(parsed.path, text, len);
+    parsed.has_settings = settings != NULL;
+    if (settings && line_settings_parse(settings + 1, &parsed.settings) != BRIDGE_OK) {
+        return BRIDGE_EINVALID;
+    }
+    *out = parsed;
+    return BRIDGE_OK;
 }
 
 int64_t line_chars_us(const struct line_settings *settings, size_t n) {

@@ -60,6 +60,7 @@ static enum bridge_status serial_set(struct line *line, const struct line_settin
     const tcflag_t framing = framing_flags(settings);
     const speed_t speed = speed_of(settings->baud);
     cfmakeraw(&tio);
+    tio.c_iflag = 0; /* cfmakeraw leaves flow control as another program set it */
     tio.c_cflag &= ~(tcflag_t)(CSIZE | PARENB | PARODD | CSTOPB | CRTSCTS | HUPCL);
     tio.c_cflag |= framing | CREAD | CLOCAL;
     tio.c_cc[VMIN] = 0;

@@ -66,8 +66,14 @@ static void quarantine(struct transact *transact, const struct meter_address *ad
         (struct quarantine){.address = *address, .until_us = until_us};
 }
 
-/* Looks for the one reply in what has come. Drops whole strangers, keeps a frame in progress.
- * true: the reply was moved to frame. */
+/* Takes n bytes out of the inbox. */
+static void cut(struct inbox *inbox, size_t at, size_t n) {
+    memmove(inbox->bytes + at, inbox->bytes + at + n, inbox->len - at - n);
+    inbox->len -= n;
+}
+
+/* Looks for the one reply in what has come. Drops whole strangers and noise, keeps a frame in
+ * progress. true: the reply was moved to frame. */
 static bool search(struct transact *transact, const struct bridge *bridge,
                    const struct exchange *exchange, struct inbox *inbox, uint8_t *frame,
                    size_t *len) {
@@ -87,7 +93,7 @@ static bool search(struct transact *transact, const struct bridge *bridge,
         if (status == BRIDGE_OK) {
             transact->counts.foreign++;
             inbox->foreign = true;
-            at += n;
+            cut(inbox, at, n);
             continue;
         }
         if (status == BRIDGE_MORE && keep_from == SIZE_MAX) {
@@ -99,8 +105,7 @@ static bool search(struct transact *transact, const struct bridge *bridge,
     }
     const size_t drop = keep_from < inbox->len ? keep_from : inbox->len;
     transact->counts.noise_bytes += drop;
-    memmove(inbox->bytes, inbox->bytes + drop, inbox->len - drop);
-    inbox->len -= drop;
+    cut(inbox, 0, drop);
     return false;
 }
 
@@ -174,9 +179,12 @@ static enum bridge_status collect(struct transact *transact, const struct bridge
         if (search(transact, bridge, exchange, &inbox, frame, len)) {
             return BRIDGE_OK;
         }
+        if (now_us(transact) > deadline_us) { /* there is always one more byte */
+            transact->counts.noise_bytes += inbox.len;
+            return BRIDGE_EBABBLE;
+        }
         if (inbox.len == BUFFER_BYTES) { /* a false start that never ends: give up its head */
-            inbox.len -= BRIDGE_FRAME_MAX;
-            memmove(inbox.bytes, inbox.bytes + BRIDGE_FRAME_MAX, inbox.len);
+            cut(&inbox, 0, BRIDGE_FRAME_MAX);
             transact->counts.noise_bytes += BRIDGE_FRAME_MAX;
         }
     }

@@ -36,8 +36,8 @@ void clock_init_driven(struct clock *clock, int64_t (*read_mono_us)(void *),
     clock->read_wall_ms = read_wall_ms;
     clock->read_synced = read_synced;
     clock->context = context;
-    clock->start_mono_us = read_mono_us(context);
     atomic_init(&clock->floor_ms, floor_ms);
+    atomic_init(&clock->floor_mono_us, read_mono_us(context));
 }
 
 void clock_init(struct clock *clock) {
@@ -57,16 +57,19 @@ struct instant clock_wall(struct clock *clock) {
     const int64_t wall_ms = clock->read_wall_ms(clock->context);
     const int64_t floor_ms = atomic_load(&clock->floor_ms);
     if (wall_ms < floor_ms) {
-        const int64_t run_ms = (clock_mono_us(clock) - clock->start_mono_us) / 1000;
+        const int64_t since_us = atomic_load(&clock->floor_mono_us);
+        const int64_t run_ms = (clock_mono_us(clock) - since_us) / 1000;
         return (struct instant){.at_ms = floor_ms + run_ms, .trust = CLOCK_UNSET};
     }
     const bool synced = clock->read_synced(clock->context);
     return (struct instant){.at_ms = wall_ms, .trust = synced ? CLOCK_SYNCED : CLOCK_HELD};
 }
 
+/* The moment first: a reader between the two may be late by what lies between the floors, and
+ * never ahead of time. */
 void clock_raise_floor(struct clock *clock, int64_t floor_ms) {
-    int64_t now_ms = atomic_load(&clock->floor_ms);
-    while (floor_ms > now_ms &&
-           !atomic_compare_exchange_weak(&clock->floor_ms, &now_ms, floor_ms)) {
+    if (floor_ms > atomic_load(&clock->floor_ms)) {
+        atomic_store(&clock->floor_mono_us, clock_mono_us(clock));
+        atomic_store(&clock->floor_ms, floor_ms);
     }
 }

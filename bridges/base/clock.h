@@ -9,7 +9,7 @@
  *
  * The floor is a moment that has certainly passed: the build, or the newest synchronised time
  * that was stored. Tests drive a clock of their own through the same structure.
- * Any thread may read; the floor may be raised by any thread.
+ * Any thread may read; one thread raises the floor.
  */
 #ifndef BRIDGES_BASE_CLOCK_H
 #define BRIDGES_BASE_CLOCK_H
@@ -25,8 +25,8 @@ struct clock {
     int64_t (*read_wall_ms)(void *context);
     bool (*read_synced)(void *context);
     void *context;
-    int64_t start_mono_us;
-    _Atomic int64_t floor_ms; /* UTC */
+    _Atomic int64_t floor_ms;      /* UTC */
+    _Atomic int64_t floor_mono_us; /* when it was set */
 };
 
 struct instant {

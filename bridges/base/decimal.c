@@ -22,6 +22,14 @@ static bool take_digits(const char **at, int max_digits, int64_t *value, int *di
     return *digits > 0;
 }
 
+static enum bridge_status narrow(int128 value, int64_t *out) {
+    if (value > INT64_MAX || value < INT64_MIN) {
+        return BRIDGE_ERANGE;
+    }
+    *out = (int64_t)value;
+    return BRIDGE_OK;
+}
+
 enum bridge_status decimal_parse(const char *text, int64_t *micro) {
     const bool negative = *text == '-';
     const char *at = text + (negative || *text == '+');
@@ -48,11 +56,7 @@ enum bridge_status decimal_parse(const char *text, int64_t *micro) {
         return BRIDGE_EINVALID;
     }
     const int128 sum = (int128)whole * MICRO + fraction;
-    if (sum > INT64_MAX) {
-        return BRIDGE_ERANGE;
-    }
-    *micro = negative ? -(int64_t)sum : (int64_t)sum;
-    return BRIDGE_OK;
+    return narrow(negative ? -sum : sum, micro);
 }
 
 static int64_t gcd(int64_t a, int64_t b) {
@@ -135,14 +139,6 @@ static int128 divide_half_even(int128 n, int128 d) {
         quotient += sign;
     }
     return quotient;
-}
-
-static enum bridge_status narrow(int128 value, int64_t *out) {
-    if (value > INT64_MAX || value < INT64_MIN) {
-        return BRIDGE_ERANGE;
-    }
-    *out = (int64_t)value;
-    return BRIDGE_OK;
 }
 
 enum bridge_status decimal_scale(int128 raw, struct ratio scale, int64_t *micro) {

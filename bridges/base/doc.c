@@ -18,11 +18,46 @@ struct doc {
 
 /* --- loading ----------------------------------------------------------------------------- */
 
-static enum bridge_status parse_failed(struct doc *doc, const yaml_parser_t *parser) {
-    faults_add(doc->faults, doc->name, (int)parser->problem_mark.line + 1, "not YAML: %s%s%s",
+/* For bytes that are no text libyaml tells the offset and no line. */
+static int line_of(const yaml_parser_t *parser, const char *text, size_t len) {
+    if (parser->error != YAML_READER_ERROR) {
+        return (int)parser->problem_mark.line + 1;
+    }
+    int line = 1;
+    for (size_t i = 0; i < len && i < parser->problem_offset; i++) {
+        line += text[i] == '\n';
+    }
+    return line;
+}
+
+static enum bridge_status parse_failed(struct doc *doc, const yaml_parser_t *parser,
+                                       const char *text, size_t len) {
+    faults_add(doc->faults, doc->name, line_of(parser, text, len), "not YAML: %s%s%s",
                parser->problem ? parser->problem : "cannot be read", parser->context ? " " : "",
                parser->context ? parser->context : "");
     return BRIDGE_ECONFIG;
+}
+
+/* What stands behind a second "---" must not be dropped in silence. */
+static enum bridge_status expect_end(struct doc *doc, yaml_parser_t *parser, const char *text,
+                                     size_t len) {
+    yaml_document_t second;
+    enum bridge_status status = BRIDGE_OK;
+    if (!yaml_parser_load(parser, &second)) {
+        status = parse_failed(doc, parser, text, len);
+    } else {
+        const yaml_node_t *root = yaml_document_get_root_node(&second);
+        if (root) {
+            faults_add(doc->faults, doc->name, (int)root->start_mark.line + 1,
+                       "a second document starts here; a file holds one");
+            status = BRIDGE_ECONFIG;
+        }
+        yaml_document_delete(&second);
+    }
+    if (status != BRIDGE_OK) {
+        yaml_document_delete(&doc->yaml);
+    }
+    return status;
 }
 
 static enum bridge_status parse(struct doc *doc, const char *text, size_t len) {
@@ -33,11 +68,13 @@ static enum bridge_status parse(struct doc *doc, const char *text, size_t len) {
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     enum bridge_status status = BRIDGE_OK;
     if (!yaml_parser_load(&parser, &doc->yaml)) {
-        status = parse_failed(doc, &parser);
+        status = parse_failed(doc, &parser, text, len);
     } else if (!yaml_document_get_root_node(&doc->yaml)) {
         faults_add(doc->faults, doc->name, 0, "the file is empty");
         status = BRIDGE_ECONFIG;
         yaml_document_delete(&doc->yaml);
+    } else {
+        status = expect_end(doc, &parser, text, len);
     }
     yaml_parser_delete(&parser);
     return status;
@@ -104,14 +141,13 @@ static const doc_node *node_at(struct doc *doc, int index) {
     return yaml_document_get_node(&doc->yaml, index);
 }
 
+/* Text with a NUL inside would be cut short in silence: it is none. */
 const char *doc_scalar(const doc_node *node) {
-    return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value
-                                                  : NULL;
-}
-
-/* Text with a NUL inside would be cut short in silence. */
-static bool is_whole(const doc_node *node) {
-    return strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
+    if (!node || node->type != YAML_SCALAR_NODE) {
+        return NULL;
+    }
+    const char *text = (const char *)node->data.scalar.value;
+    return strlen(text) == node->data.scalar.length ? text : NULL;
 }
 
 int doc_line(const doc_node *node) {
@@ -187,8 +223,12 @@ enum bridge_status duration_parse(const char *text, int64_t *ms) {
     }
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcmp(end, units[i].unit) == 0) {
-            const bool too_large = errno || __builtin_mul_overflow(value, units[i].ms, ms);
-            return too_large ? BRIDGE_ERANGE : BRIDGE_OK;
+            int64_t product = 0;
+            if (errno || __builtin_mul_overflow(value, units[i].ms, &product)) {
+                return BRIDGE_ERANGE;
+            }
+            *ms = product;
+            return BRIDGE_OK;
         }
     }
     return BRIDGE_EINVALID;
@@ -400,7 +440,7 @@ static void read_field(struct doc *doc, const doc_node *node, const struct field
         return;
     }
     const char *text = doc_scalar(node);
-    if (!text || !is_whole(node)) {
+    if (!text) {
         doc_fault(doc, node, "%s: must be a single value", field->name);
         return;
     }
@@ -411,20 +451,27 @@ static void read_field(struct doc *doc, const doc_node *node, const struct field
 }
 
 static void apply_missing(struct doc *doc, const doc_node *map, const struct field *field,
+                          void *out);
+
+/* An absent section: its own defaults count. */
+static void apply_missing_map(struct doc *doc, const doc_node *map, const struct schema *schema,
+                              char *at) {
+    for (; schema; at += schema->also_offset, schema = schema->also) {
+        for (size_t i = 0; i < schema->count; i++) {
+            apply_missing(doc, map, &schema->fields[i], at);
+        }
+    }
+}
+
+static void apply_missing(struct doc *doc, const doc_node *map, const struct field *field,
                           void *out) {
+    char *at = (char *)out + field->offset;
     if (!field->fallback) {
         doc_fault(doc, map, "%s: is missing (%s)", field->name, field->help);
-        return;
-    }
-    if (field->type == FIELD_MAP) { /* an absent section: its own defaults count */
-        const struct schema *sub = field->sub;
-        for (size_t i = 0; i < sub->count; i++) {
-            apply_missing(doc, map, &sub->fields[i], (char *)out + field->offset);
-        }
-        return;
-    }
-    if (field->type != FIELD_LIST && field->type != FIELD_CUSTOM) {
-        const char *what = read_scalar(field, field->fallback, (char *)out + field->offset);
+    } else if (field->type == FIELD_MAP) {
+        apply_missing_map(doc, map, field->sub, at);
+    } else if (field->type != FIELD_LIST && field->type != FIELD_CUSTOM) {
+        const char *what = read_scalar(field, field->fallback, at);
         if (what && *field->fallback) { /* an empty default leaves the zeroed structure */
             doc_fault(doc, map, "%s: default \"%s\" %s", field->name, field->fallback, what);
         }
@@ -447,7 +494,7 @@ static void check_keys(struct doc *doc, const doc_node *map, const struct schema
          pair < map->data.mapping.pairs.top; pair++) {
         const doc_node *key = node_at(doc, pair->key);
         const char *name = doc_scalar(key);
-        if (!name || !is_whole(key) || !field_named(schema, name)) {
+        if (!name || !field_named(schema, name)) {
             doc_fault(doc, key, "unknown key \"%.60s\"", name ? name : "?");
         } else if (find(doc, map, name) != pair) {
             doc_fault(doc, key, "%s: is given twice", name);
@@ -475,21 +522,26 @@ void doc_read(struct doc *doc, const doc_node *node, const struct schema *schema
     }
 }
 
+static void print_field(const struct field *field, const char *prefix, FILE *out) {
+    char path[120];
+    (void)snprintf(path, sizeof path, "%s%s", prefix, field->name);
+    if (field->type == FIELD_MAP) {
+        (void)strncat(path, ".", sizeof path - strlen(path) - 1);
+        schema_print(field->sub, path, out);
+        return;
+    }
+    char range[160];
+    describe(field, range, sizeof range);
+    (void)fprintf(out, "%-28s %s%s%s%s%s%s\n", path, field->help, *range ? "; " : "", range,
+                  field->fallback ? "; default " : "; required",
+                  field->fallback && *field->fallback ? field->fallback : "",
+                  field->fallback && !*field->fallback ? "none" : "");
+}
+
 void schema_print(const struct schema *schema, const char *prefix, FILE *out) {
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct field *field = &schema->fields[i];
-        char path[120];
-        (void)snprintf(path, sizeof path, "%s%s", prefix, field->name);
-        if (field->type == FIELD_MAP) {
-            (void)strncat(path, ".", sizeof path - strlen(path) - 1);
-            schema_print(field->sub, path, out);
-            continue;
+    for (; schema; schema = schema->also) {
+        for (size_t i = 0; i < schema->count; i++) {
+            print_field(&schema->fields[i], prefix, out);
         }
-        char range[160];
-        describe(field, range, sizeof range);
-        (void)fprintf(out, "%-28s %s%s%s%s%s%s\n", path, field->help, *range ? "; " : "", range,
-                      field->fallback ? "; default " : "; required",
-                      field->fallback && *field->fallback ? field->fallback : "",
-                      field->fallback && !*field->fallback ? "none" : "");
     }
 }

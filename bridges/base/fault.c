@@ -31,6 +31,11 @@ void faults_add(struct fault_list *list, const char *file, int line, const char 
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f) {
+            *at = '?'; /* a file may not forge lines or steer a terminal */
+        }
+    }
 
     char *whole = NULL;
     const int len = line > 0 ? asprintf(&whole, "%s:%d: %s", file, line, text)

@@ -59,7 +59,7 @@ static enum bridge_status address(const char *text, struct meter_address *out,
                                   const char **why) {
     char *end = NULL;
     const long unit = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || unit < 1 || unit > MBRTU_UNIT_MAX) {
+    if (*text < '0' || *text > '9' || *end != '\0' || unit < 1 || unit > MBRTU_UNIT_MAX) {
         *why = "a Modbus address is a number from 1 to 247";
         return BRIDGE_EINVALID;
     }
