@@ -224,11 +224,12 @@ static int usage(FILE *out) {
 
 static int help(void) {
     (void)usage(stdout);
-    (void)printf("\nSimulates the meters of a building on virtual serial lines.\n\n"
-                 "  --speed N   energy counts N times faster (1 to %d)\n\n"
-                 "SIGUSR1 prints the counts of each bus as one line of JSON.\n"
-                 "Keys of the file:\n\n",
-                 SPEED_MAX);
+    (void)printf(
+        "\nSimulates the meters of a building on virtual serial lines.\n\n"
+        "  --speed N   energy counts N times faster (0 to %d; 0 = registers stand still)\n\n"
+        "SIGUSR1 prints the counts of each bus as one line of JSON.\n"
+        "Keys of the file:\n\n",
+        SPEED_MAX);
     sim_building_help(stdout);
     return EX_OK;
 }
@@ -236,7 +237,7 @@ static int help(void) {
 static bool parse_speed(const char *text, int64_t *speed) {
     char *end = NULL;
     *speed = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && *speed >= 1 && *speed <= SPEED_MAX;
+    return end != text && *end == '\0' && *speed >= 0 && *speed <= SPEED_MAX;
 }
 
 static int run_file(const char *path, int64_t speed) {

@@ -22,7 +22,7 @@ enum { SIM_HOURS = 24, SIM_LOAD_MAX_MICRO_KW = 1000000000 };
 struct sim_era {
     int64_t start_mono_us;
     int64_t start_utc_us;
-    int64_t speed; /* 1 = as in life */
+    int64_t speed; /* 1 = as in life, 0 = registers stand still */
 };
 
 struct sim_meter {

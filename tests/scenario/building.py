@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A building for scenario tests: real broker, simulator, head-end and gateway, each a process.
+
+Everything lives in one temporary folder and on ports the kernel gives out. What a scenario
+starts is stopped when it ends, however it ends.
+"""
+import json, os, pathlib, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time
+
+SOURCE = pathlib.Path(os.environ["METERGATE_SOURCE"])
+BUILD = pathlib.Path(os.environ["METERGATE_BUILD"])
+SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=30):
+    """Polls until condition() is true; its value is returned."""
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"waited {seconds} s in vain for: {what}")
+        time.sleep(0.05)
+
+
+class Building:
+    def __init__(self, meters=None, period="1s", speed=3600, buses=None, sync_extra=""):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="metergate-"))
+        self.port = free_port()
+        self.processes = {}
+        self.log_files = {}
+        self.speed = speed
+        self.period = period
+        self.meters = meters or [("flat-1", "eastron-sdm120", 1), ("flat-2", "acrel-ddsd1352", 2),
+                                 ("flat-3", "eastron-sdm630", 3)]
+        self.buses = buses or [("floor-1", self.dir / "bus0", self.meters)]
+        self.sync_extra = sync_extra
+        self.write_files()
+
+    # ---- files ----
+
+    def bus_yaml(self, only=None):
+        out = "buses:\n"
+        for name, path, meters in self.buses:
+            if only and name not in only:
+                continue
+            out += f"  - id: {name}\n    line: {path}:19200:8N1\n    meters:\n"
+            for meter, model, address in meters:
+                out += (f"      - {{id: {meter}, model: {model}, address: {address}, "
+                        f"period: {self.period}}}\n")
+        return out
+
+    def write_files(self):
+        key = self.dir / "sync.key"
+        line = subprocess.run([BUILD / "metergatectl", "keygen", "--role", "sync", "--key-id", "1",
+                               key], check=True, capture_output=True, text=True).stdout.strip()
+        models = SOURCE / "config/models"
+        sync = (f"  broker: mqtt://127.0.0.1:{self.port}\n  plaintext_on_loopback: true\n")
+        (self.dir / "broker.conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        (self.dir / "sim.yaml").write_text(
+            f"models: {models}\nturnaround: 5ms\n{self.bus_yaml()}{self.simulation()}")
+        (self.dir / "headend.yaml").write_text(
+            f"operator: demo\nstore: headend.db\nsigning_key: sync.key\nsync:\n{sync}"
+            "  reconnect_max: 2s\n")
+        (self.dir / "gateway.yaml").write_text(
+            f"gateway: {{operator: demo, site: house-1, id: gw-1, models: {models}}}\n"
+            f"store: {{path: {self.dir}/gateway.db, commit_every: 200ms}}\n"
+            f"sync:\n{sync}  reconnect_max: 3s\n  heartbeat: 2s\n  backfill_delay: 1s\n"
+            f"  now_every: 2s\n  keys:\n    {line}\n{self.sync_extra}"
+            f"local: {{socket: {self.dir}/gw.sock}}\n{self.bus_yaml()}")
+
+    def simulation(self):
+        return ""
+
+    # ---- processes ----
+
+    def start(self, name, *command):
+        log = open(self.dir / f"{name}.log", "ab")
+        self.processes[name] = subprocess.Popen([str(c) for c in command], stdout=log, stderr=log,
+                                                stdin=subprocess.DEVNULL, cwd=self.dir)
+        log.close()
+
+    def start_broker(self):
+        self.start("broker", shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c",
+                   self.dir / "broker.conf")
+        wait_for("the broker listens", self.broker_listens)
+
+    def broker_listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def start_sim(self):
+        self.start("sim", BUILD / "metergate-sim", "--speed", self.speed, self.dir / "sim.yaml")
+        wait_for("the simulator is ready", lambda: "ready" in self.log("sim"))
+
+    def start_headend(self):
+        self.start("headend", BUILD / "metergate-headend", "--config", self.dir / "headend.yaml")
+
+    def start_gateway(self):
+        self.start("gateway", BUILD / "metergated", "--config", self.dir / "gateway.yaml")
+
+    def start_all(self):
+        self.start_broker()
+        self.start_sim()
+        self.start_headend()
+        self.start_gateway()
+
+    def stop(self, name, number=signal.SIGTERM, seconds=20):
+        """Ends a process; returns its exit code (negative: the signal that killed it)."""
+        process = self.processes.pop(name, None)
+        if process is None:
+            return None
+        process.send_signal(number)
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{name} did not end within {seconds} s of signal {number}")
+
+    def kill(self, name):
+        return self.stop(name, signal.SIGKILL)
+
+    # ---- looking ----
+
+    def log(self, name):
+        path = self.dir / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def status(self):
+        """The gateway's own word over its local socket; None while it is not there."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            try:
+                s.connect(str(self.dir / "gw.sock"))
+                s.sendall(b'{"query":"status"}\n')
+                data = b""
+                while chunk := s.recv(65536):
+                    data += chunk
+                return json.loads(data)
+            except (OSError, ValueError):
+                return None
+
+    def meter(self, name):
+        status = self.status()
+        meters = [m for b in status["buses"] for m in b["meters"]] if status else []
+        return next((m for m in meters if m["id"] == name), None)
+
+    def stream(self):
+        status = self.status()
+        return status["stream"] if status else {"head": -1, "acked": -2}
+
+    def is_delivered(self, at_least=1):
+        stream = self.stream()
+        return stream["head"] >= at_least and stream["acked"] == stream["head"]
+
+    def rows(self, database, sql):
+        """Reads a database whose owner has ended."""
+        with sqlite3.connect(self.dir / database) as db:
+            return db.execute(sql).fetchall()
+
+    def stop_all(self):
+        for name in ("gateway", "headend", "sim", "broker"):
+            self.stop(name)
+
+    def check_equal_copies(self):
+        """Both databases closed: the head-end holds each reading exactly once, in order."""
+        ours = self.rows("gateway.db", "SELECT seq, point, at_ms, value, quality FROM reading "
+                                       "ORDER BY seq")
+        theirs = self.rows("headend.db", "SELECT seq, point, at_ms, value, quality FROM reading "
+                                         "ORDER BY seq")
+        assert ours, "the gateway has stored nothing"
+        assert [r[0] for r in theirs] == list(range(1, len(theirs) + 1)), "gaps or repeats"
+        assert theirs == ours[:len(theirs)], "the copies differ"
+        return len(ours), len(theirs)
+
+    # ---- life ----
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+        spoke = [name for name in ("gateway", "headend", "sim") if SANITIZER.search(self.log(name))]
+        if error or spoke:
+            for name in ("gateway", "headend", "sim", "broker"):
+                print(f"---- {name} ----\n{self.log(name)[-6000:]}", file=sys.stderr)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if spoke and not error:
+            raise AssertionError(f"a sanitizer spoke in {spoke}")
