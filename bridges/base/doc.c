@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,21 @@ void doc_fault(struct doc *doc, const doc_node *node, const char *format, ...) {
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     faults_add(doc->faults, doc->name, doc_line(node), "%s", text);
+}
+
+void doc_path(struct doc *doc, char *path, size_t size) {
+    const char *slash = strrchr(doc->name, '/');
+    if (*path == '/' || *path == '\0' || !slash) {
+        return;
+    }
+    char whole[PATH_MAX];
+    const int len =
+        snprintf(whole, sizeof whole, "%.*s/%s", (int)(slash - doc->name), doc->name, path);
+    if (len < 0 || (size_t)len >= size || (size_t)len >= sizeof whole) {
+        doc_fault(doc, NULL, "%s: with the folder of this file the path is too long", path);
+        return;
+    }
+    memcpy(path, whole, (size_t)len + 1);
 }
 
 static bool is_map(const doc_node *node) {

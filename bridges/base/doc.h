@@ -93,6 +93,10 @@ void doc_fault(struct doc *doc, const doc_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 size_t doc_fault_count(const struct doc *doc);
 struct fault_list *doc_faults(struct doc *doc);
+/* A relative path in a file is meant from where the file stands: makes it so. path holds size
+ * bytes; one that gets too long is a fault. */
+void doc_path(struct doc *doc, char *path, size_t size);
+
 int doc_line(const doc_node *node);
 const char *doc_name(const struct doc *doc);
 

@@ -202,23 +202,35 @@ static void on_seen(void *context, const struct store_reading *reading) {
     }
 }
 
-static enum gw_status number_points(struct app *app) {
+/* Every point of every meter, as the store wants them named. */
+static struct store_point *name_points(struct app *app) {
     const struct site *site = &app->settings->site;
-    struct app_point *point = app->points;
-    for (uint32_t m = 0; m < site->meter_count; m++) {
+    struct store_point *names = calloc(app->point_count, sizeof *names);
+    size_t i = 0;
+    for (uint32_t m = 0; names && m < site->meter_count; m++) {
         const struct site_meter *meter = site_meter_at(site, m);
         app->meters[m].site = meter;
-        app->meters[m].points = point;
-        for (size_t p = 0; p < meter->model->point_count; p++, point++) {
-            point->quantity = meter->model->points[p].quantity;
-            const enum gw_status status =
-                store_point(app->store, meter->id, point->quantity, &point->number);
-            if (status != GW_OK) {
-                return status;
-            }
+        app->meters[m].points = &app->points[i];
+        for (size_t p = 0; p < meter->model->point_count; p++, i++) {
+            app->points[i].quantity = meter->model->points[p].quantity;
+            names[i].meter = meter->id;
+            names[i].quantity = app->points[i].quantity;
         }
     }
-    return store_recent(app->store, RECENT_ROWS, on_seen, app);
+    return names;
+}
+
+static enum gw_status number_points(struct app *app) {
+    struct store_point *names = name_points(app);
+    if (!names) {
+        return GW_ENOMEM;
+    }
+    const enum gw_status status = store_number(app->store, names, app->point_count);
+    for (size_t i = 0; status == GW_OK && i < app->point_count; i++) {
+        app->points[i].number = names[i].number;
+    }
+    free(names);
+    return status == GW_OK ? store_recent(app->store, RECENT_ROWS, on_seen, app) : status;
 }
 
 static enum gw_status open_store(struct app *app) {

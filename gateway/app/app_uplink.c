@@ -243,6 +243,9 @@ static void take_ack(struct app *app, const char *topic, const uint8_t *bytes, s
     for (size_t i = 0; i < ack.resend_count; i++) {
         take_position(app, topic, true, &ack.resend[i]);
     }
+    if (ack.wants_birth && app->is_up) {
+        send_birth(app);
+    }
     app->echo_ms = ack.has_ping ? clock_mono_ms(app->clock) : app->echo_ms;
 }
 

@@ -43,7 +43,7 @@ static const struct field gateway_fields[] = {
     {"id", FIELD_ID, offsetof(struct settings, gateway_id), NULL, 1, WIRE_ID_MAX,
      "this gateway, unique at the broker", NULL, NULL, NULL},
     {"models", FIELD_TEXT, offsetof(struct settings, models), "/usr/share/metergate/models", 1,
-     MQTT_PATH_MAX, "folder of meter models; relative to this file", NULL, NULL, NULL},
+     MQTT_PATH_MAX, "folder of meter models", NULL, NULL, NULL},
     {"log_level", FIELD_CHOICE, offsetof(struct settings, log_level), "info", 0, 0,
      "what is logged", LOG_LEVELS, NULL, NULL},
 };
@@ -109,17 +109,6 @@ static const struct schema top_schema = {top_fields, COUNT(top_fields), &site_sc
 /* --- loading --------------------------------------------------------------------------------
  */
 
-/* A relative path is meant from where the file stands. */
-static void from_here(const char *file, char *path, size_t size) {
-    const char *slash = strrchr(file, '/');
-    if (*path == '/' || !slash) {
-        return;
-    }
-    char whole[2 * MQTT_PATH_MAX + 2];
-    (void)snprintf(whole, sizeof whole, "%.*s/%s", (int)(slash - file), file, path);
-    (void)snprintf(path, size, "%s", whole);
-}
-
 static bool has_sync_key(const struct settings *settings) {
     for (size_t i = 0; i < settings->key_count; i++) {
         if (settings->keys[i].role == SEAL_SYNC) {
@@ -145,15 +134,22 @@ static void check_sync(struct doc *doc, const struct settings *settings) {
     }
 }
 
+static void resolve_paths(struct doc *doc, struct settings *settings) {
+    doc_path(doc, settings->models, sizeof settings->models);
+    doc_path(doc, settings->store.path, sizeof settings->store.path);
+    doc_path(doc, settings->transport.ca, sizeof settings->transport.ca);
+    doc_path(doc, settings->transport.cert, sizeof settings->transport.cert);
+    doc_path(doc, settings->transport.key, sizeof settings->transport.key);
+    doc_path(doc, settings->socket, sizeof settings->socket);
+}
+
 static void read_all(struct doc *doc, struct settings *settings) {
     const size_t before = doc_fault_count(doc);
     doc_read(doc, doc_root(doc), &top_schema, settings);
     if (strcmp(settings->gateway_id, "_all") == 0) {
         doc_fault(doc, doc_get(doc, doc_root(doc), "gateway"), "id: _all is everybody's name");
     }
-    if (*settings->models) {
-        from_here(doc_name(doc), settings->models, sizeof settings->models);
-    }
+    resolve_paths(doc, settings);
     site_resolve(&settings->site, doc, settings->models);
     if (doc_fault_count(doc) == before) {
         check_sync(doc, settings);

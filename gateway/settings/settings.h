@@ -2,6 +2,7 @@
 /*
  * The gateway's configuration file: one table of keys with name, type, default, range and
  * help. An empty or broken file is refused; nothing opens access or changes money by default.
+ * Relative paths are meant from where the file stands.
  */
 #ifndef GATEWAY_SETTINGS_SETTINGS_H
 #define GATEWAY_SETTINGS_SETTINGS_H
@@ -21,7 +22,7 @@ struct settings {
     char operator_id[WIRE_ID_MAX + 1];
     char site_id[WIRE_ID_MAX + 1];
     char gateway_id[WIRE_ID_MAX + 1];
-    char models[MQTT_PATH_MAX + 1]; /* folder; absolute once read */
+    char models[MQTT_PATH_MAX + 1]; /* folder */
     int log_level;                  /* enum log_level */
     int64_t commit_every_ms;
     struct store_config store;

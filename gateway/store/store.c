@@ -30,7 +30,17 @@ static const char *const steps[] = {
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
-enum statement { INSERT, READ, GAP_AT, SET_META, DELETE_OLD, FIRST_AT, POINT, STATEMENTS };
+enum statement {
+    INSERT,
+    READ,
+    GAP_AT,
+    SET_META,
+    DELETE_OLD,
+    FIRST_AT,
+    POINT,
+    NEW_POINT,
+    STATEMENTS
+};
 
 static const char *const sql[STATEMENTS] = {
     [INSERT] = "INSERT INTO reading(seq, point, at_ms, value, quality) VALUES(?,?,?,?,?)",
@@ -40,8 +50,8 @@ static const char *const sql[STATEMENTS] = {
     [SET_META] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)",
     [DELETE_OLD] = "DELETE FROM reading WHERE seq < ?",
     [FIRST_AT] = "SELECT at_ms FROM reading WHERE seq = ?",
-    [POINT] = "INSERT INTO point(meter, quantity) VALUES(?, ?) ON CONFLICT DO UPDATE "
-              "SET quantity = quantity RETURNING id",
+    [POINT] = "SELECT id FROM point WHERE meter = ? AND quantity = ?",
+    [NEW_POINT] = "INSERT INTO point(meter, quantity) VALUES(?, ?)",
 };
 
 struct store {
@@ -175,23 +185,6 @@ uint64_t store_thinned(const struct store *store) {
     return store->thinned;
 }
 
-enum gw_status store_point(struct store *store, const char *meter, uint16_t quantity,
-                           uint32_t *point) {
-    sqlite3_stmt *get = store->statements[POINT];
-    sqlite3_bind_text(get, 1, meter, -1, SQLITE_STATIC);
-    sqlite3_bind_int(get, 2, quantity);
-    enum gw_status status = GW_OK;
-    if (sqlite3_step(get) == SQLITE_ROW) {
-        *point = (uint32_t)sqlite3_column_int64(get, 0);
-        /* the row is written when the statement ends, so its end must be seen */
-        status = sqlite3_step(get) == SQLITE_DONE ? GW_OK : db_failed(&store->db, "point");
-    } else {
-        status = db_failed(&store->db, "point");
-    }
-    sqlite3_reset(get);
-    return status;
-}
-
 /* --- appending --------------------------------------------------------------------------- */
 
 static bool disk_has(const struct store *store, int64_t mib) {
@@ -263,6 +256,50 @@ enum gw_status store_append(struct store *store, const struct store_reading *rea
         store->head += count;
     }
     return status;
+}
+
+/* --- points ------------------------------------------------------------------------------ */
+
+static void bind_point(sqlite3_stmt *statement, const struct store_point *point) {
+    sqlite3_bind_text(statement, 1, point->meter, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 2, point->quantity);
+}
+
+/* Looks a point up; its number is 0 when it is new. */
+static enum gw_status find_point(struct store *store, struct store_point *point) {
+    sqlite3_stmt *find = store->statements[POINT];
+    bind_point(find, point);
+    const int code = sqlite3_step(find);
+    point->number = code == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(find, 0) : 0;
+    const enum gw_status status =
+        code == SQLITE_ROW || code == SQLITE_DONE ? GW_OK : db_failed(&store->db, "point");
+    sqlite3_reset(find);
+    return status;
+}
+
+static enum gw_status add_points(struct store *store, struct store_point *points,
+                                 size_t count) {
+    enum gw_status status = begin(store);
+    for (size_t i = 0; status == GW_OK && i < count; i++) {
+        if (points[i].number == 0) {
+            bind_point(store->statements[NEW_POINT], &points[i]);
+            status = db_run(&store->db, store->statements[NEW_POINT]);
+            points[i].number = (uint32_t)sqlite3_last_insert_rowid(store->db.sqlite);
+        }
+    }
+    return commit(store, status);
+}
+
+enum gw_status store_number(struct store *store, struct store_point *points, size_t count) {
+    bool any_new = false;
+    for (size_t i = 0; i < count; i++) {
+        const enum gw_status status = find_point(store, &points[i]);
+        if (status != GW_OK) {
+            return status;
+        }
+        any_new |= points[i].number == 0;
+    }
+    return any_new ? add_points(store, points, count) : GW_OK;
 }
 
 /* --- reading back ------------------------------------------------------------------------ */

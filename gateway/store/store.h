@@ -62,9 +62,16 @@ uint64_t store_head(const struct store *store);    /* newest seq that is stored;
 uint64_t store_acked(const struct store *store);   /* newest seq the cloud has acknowledged */
 uint64_t store_thinned(const struct store *store); /* readings thinned out, ever */
 
-/* The number of a point, given out at its first use. */
-MUST_CHECK enum gw_status store_point(struct store *store, const char *meter, uint16_t quantity,
-                                      uint32_t *point);
+/* A point and the number it goes by for ever. */
+struct store_point {
+    const char *meter;
+    uint16_t quantity;
+    uint32_t number; /* filled in */
+};
+
+/* Fills in the numbers of points; those that are new get one, all in one transaction. */
+MUST_CHECK enum gw_status store_number(struct store *store, struct store_point *points,
+                                       size_t count);
 
 /*
  * Stores readings in one transaction: all or none. The first gets store_head() + 1.

@@ -77,7 +77,10 @@ struct mqtt {
     int64_t connected_at_ms;
     int64_t next_attempt_ms;
     bool stopping;
-    uint8_t buffer[COMMAND_MAX];
+    union {
+        struct command head;
+        uint8_t bytes[COMMAND_MAX];
+    } buffer;
 };
 
 /* A token on its way through Paho; freed by the callback that ends it. */
@@ -472,9 +475,9 @@ static void say_goodbye(struct mqtt *mqtt) {
     mqtt->link = LINK_CLOSING;
     const int64_t until_us = (now_ms(mqtt) + GOODBYE_MS) * 1000;
     size_t len = 0;
-    while (mqtt->link == LINK_CLOSING && mailbox_wait(mqtt->inbox, until_us, mqtt->buffer,
+    while (mqtt->link == LINK_CLOSING && mailbox_wait(mqtt->inbox, until_us, mqtt->buffer.bytes,
                                                       sizeof mqtt->buffer, &len) == GW_OK) {
-        obey(mqtt, (const struct command *)(const void *)mqtt->buffer);
+        obey(mqtt, &mqtt->buffer.head);
     }
 }
 
@@ -483,13 +486,13 @@ static void *uplink(void *context) {
     attempt(mqtt);
     while (!mqtt->stopping) {
         size_t len = 0;
-        const enum gw_status status = mailbox_wait(mqtt->inbox, wait_until_us(mqtt),
-                                                   mqtt->buffer, sizeof mqtt->buffer, &len);
+        const enum gw_status status = mailbox_wait(
+            mqtt->inbox, wait_until_us(mqtt), mqtt->buffer.bytes, sizeof mqtt->buffer, &len);
         if (status == GW_ECLOSED) {
             break;
         }
         if (status == GW_OK) {
-            obey(mqtt, (const struct command *)(const void *)mqtt->buffer);
+            obey(mqtt, &mqtt->buffer.head);
         }
         if (mqtt->link == LINK_DOWN && now_ms(mqtt) >= mqtt->next_attempt_ms) {
             attempt(mqtt);

@@ -160,6 +160,7 @@ struct wire_ack {
     struct wire_position resend[WIRE_STREAMS];
     bool has_ping;
     uint64_t ping;
+    bool wants_birth; /* u/birth was missed */
 };
 
 /* A sealed message: payload points into the bytes that were decoded or the caller's own. */

@@ -322,6 +322,7 @@ static bool copy_ack(const Metergate__V1__Ack *from, struct wire_ack *out) {
     out->resend_count = from->n_resend;
     out->has_ping = from->has_ping;
     out->ping = from->ping;
+    out->wants_birth = from->has_birth && from->birth;
     for (size_t i = 0; i < from->n_through; i++) {
         const Metergate__V1__StreamAck *row = from->through[i];
         if (!is_stream((int)row->stream) || row->through > INT64_MAX) {

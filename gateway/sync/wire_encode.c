@@ -265,6 +265,8 @@ enum gw_status wire_ack_encode(const struct wire_ack *ack, uint8_t *buf, size_t 
     out.resend = resend_rows;
     out.has_ping = ack->has_ping;
     out.ping = ack->ping;
+    out.has_birth = ack->wants_birth;
+    out.birth = ack->wants_birth;
     return pack(&out.base, buf, cap, len);
 }
 
