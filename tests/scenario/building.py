@@ -4,7 +4,9 @@
 Everything lives in one temporary folder and on ports the kernel gives out. What a scenario
 starts is stopped when it ends, however it ends.
 """
-import json, os, pathlib, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time
+import contextlib, json, os, pathlib, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time
+
+from relay import Relay
 
 SOURCE = pathlib.Path(os.environ["METERGATE_SOURCE"])
 BUILD = pathlib.Path(os.environ["METERGATE_BUILD"])
@@ -30,7 +32,8 @@ def wait_for(what, condition, seconds=30):
 
 
 class Building:
-    def __init__(self, meters=None, period="1s", speed=3600, buses=None, sync_extra=""):
+    def __init__(self, meters=None, period="1s", speed=3600, buses=None, sync_extra="",
+                 with_relay=False):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="metergate-"))
         self.port = free_port()
         self.processes = {}
@@ -41,6 +44,7 @@ class Building:
                                  ("flat-3", "eastron-sdm630", 3)]
         self.buses = buses or [("floor-1", self.dir / "bus0", self.meters)]
         self.sync_extra = sync_extra
+        self.relay = Relay(self.port) if with_relay else None
         self.write_files()
 
     # ---- files ----
@@ -58,21 +62,23 @@ class Building:
 
     def write_files(self):
         key = self.dir / "sync.key"
+        key.unlink(missing_ok=True)
         line = subprocess.run([BUILD / "metergatectl", "keygen", "--role", "sync", "--key-id", "1",
                                key], check=True, capture_output=True, text=True).stdout.strip()
         models = SOURCE / "config/models"
-        sync = (f"  broker: mqtt://127.0.0.1:{self.port}\n  plaintext_on_loopback: true\n")
+        port = self.relay.port if self.relay else self.port
+        sync = "  broker: mqtt://127.0.0.1:{}\n  plaintext_on_loopback: true\n"
         (self.dir / "broker.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
         (self.dir / "sim.yaml").write_text(
             f"models: {models}\nturnaround: 5ms\n{self.bus_yaml()}{self.simulation()}")
         (self.dir / "headend.yaml").write_text(
-            f"operator: demo\nstore: headend.db\nsigning_key: sync.key\nsync:\n{sync}"
+            f"operator: demo\nstore: headend.db\nsigning_key: sync.key\nsync:\n{sync.format(self.port)}"
             "  reconnect_max: 2s\n")
         (self.dir / "gateway.yaml").write_text(
             f"gateway: {{operator: demo, site: house-1, id: gw-1, models: {models}}}\n"
             f"store: {{path: {self.dir}/gateway.db, commit_every: 200ms}}\n"
-            f"sync:\n{sync}  reconnect_max: 3s\n  heartbeat: 2s\n  backfill_delay: 1s\n"
+            f"sync:\n{sync.format(port)}  reconnect_max: 3s\n  heartbeat: 2s\n  backfill_delay: 1s\n"
             f"  now_every: 2s\n  keys:\n    {line}\n{self.sync_extra}"
             f"local: {{socket: {self.dir}/gw.sock}}\n{self.bus_yaml()}")
 
@@ -128,6 +134,28 @@ class Building:
     def kill(self, name):
         return self.stop(name, signal.SIGKILL)
 
+    def ctl(self, *arguments, **options):
+        """Runs metergatectl against the broker; returns the finished process."""
+        return subprocess.run([BUILD / "metergatectl", "--broker", f"mqtt://127.0.0.1:{self.port}",
+                               "--plaintext-on-loopback", "--operator", "demo", *arguments],
+                              capture_output=True, text=True, timeout=60, **options)
+
+    def start_watch(self):
+        """Somebody who listens to all that goes up, one JSON object a line in watch.log."""
+        self.start("watch", BUILD / "metergatectl", "--broker", f"mqtt://127.0.0.1:{self.port}",
+                   "--plaintext-on-loopback", "--operator", "demo", "--json", "--timeout", "3600",
+                   "watch")
+
+    def watched(self):
+        out = []
+        for line in self.log("watch").splitlines():
+            if line.startswith("{"):
+                try:
+                    out.append(json.loads(line))
+                except ValueError:
+                    pass  # the last line is being written
+        return out
+
     # ---- looking ----
 
     def log(self, name):
@@ -163,7 +191,7 @@ class Building:
 
     def rows(self, database, sql):
         """Reads a database whose owner has ended."""
-        with sqlite3.connect(self.dir / database) as db:
+        with contextlib.closing(sqlite3.connect(self.dir / database)) as db:
             return db.execute(sql).fetchall()
 
     def stop_all(self):

@@ -31,7 +31,6 @@ buses = [("py", "py", [("py-sdm120", "eastron-sdm120", 1)]),
          ("lib", "lib", [("lib-ddsd", "acrel-ddsd1352", 7)])]
 with Strangers() as b:
     b.buses = [(name, b.dir / path, meters) for name, path, meters in buses]
-    (b.dir / "sync.key").unlink()
     b.write_files()
     for name in ("py", "lib"):
         b.start_pair(name)
