@@ -9,7 +9,7 @@ deps:
 	packaging/install-deps
 
 demo: deps all
-	tests/demo/demo build
+	KEEP=$(KEEP) /usr/bin/python3 tests/demo/demo.py
 
 test: deps
 	cmake --workflow --preset check
