@@ -19,7 +19,7 @@
 
 enum { COMMIT_MS = 200, ANSWERS_MAX = 16, KEY_ID = 7 };
 
-static const char OPERATOR[] = "acme";
+#define OPERATOR "acme"
 
 struct rig {
     char folder[64];

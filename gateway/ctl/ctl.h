@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metergatectl: what its commands share, and the commands. A command gets the options and its
+ * own arguments, prints its result on stdout and what went wrong on stderr, and answers with
+ * the exit code of the program (which leaves by _exit).
+ */
+#ifndef GATEWAY_CTL_CTL_H
+#define GATEWAY_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/status.h"
+
+/* As given on the command line; NULL, false and 0 = not given. */
+struct ctl_options {
+    const char *broker;
+    bool plaintext_on_loopback;
+    const char *ca;
+    const char *cert;
+    const char *key;
+    const char *operator_id;
+    const char *gateway;
+    const char *signing_key;
+    const char *local;
+    bool json;
+    int64_t timeout_ms;
+    const char *role;
+    int64_t key_id;
+};
+
+/* keygen FILE: makes a signing key, prints what the gateway's configuration needs of it. */
+enum gw_exit ctl_keygen(const struct ctl_options *options, char **arguments);
+
+/* watch: prints what gateways send until Ctrl-C or --timeout. */
+enum gw_exit ctl_watch(const struct ctl_options *options, char **arguments);
+
+/* status: of a gateway, over its local socket or over MQTT. */
+enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);
+
+#endif

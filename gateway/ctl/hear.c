@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/ctl/hear.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/ctl/show.h"
+
+struct ear *ear_new(const char *operator_id, bool as_json) {
+    struct ear *ear = calloc(1, sizeof *ear);
+    if (ear) {
+        ear->operator_id = operator_id;
+        ear->as_json = as_json;
+        names_init(&ear->names);
+    }
+    return ear;
+}
+
+void ear_free(struct ear *ear) {
+    if (ear) {
+        names_done(&ear->names);
+        free(ear);
+    }
+}
+
+/* Nothing is printed of a message whose sender is not who its topic says. */
+static bool is_good(const struct ear *ear, const struct link_message *message,
+                    enum gw_status decoded, const struct wire_sender *sender) {
+    const char *why = decoded != GW_OK ? gw_status_text(decoded)
+                      : strcmp(sender->gateway, message->gateway) != 0 ||
+                              strcmp(sender->operator_id, ear->operator_id) != 0
+                          ? "its sender is not who the topic says"
+                          : NULL;
+    if (why) {
+        (void)fprintf(stderr, "metergatectl: %s %s: %s\n", message->gateway, message->leaf,
+                      why);
+    }
+    return !why;
+}
+
+static void hear_record(struct ear *ear, const struct link_message *message) {
+    struct wire_record *record = &ear->in.record;
+    const enum gw_status decoded =
+        wire_record_decode(message->payload, message->len, &ear->scratch, record);
+    if (!is_good(ear, message, decoded, &record->sender)) {
+        return;
+    }
+    if (record->is_gap) {
+        show_gap(record, ear->as_json);
+        return;
+    }
+    for (size_t i = 0; i < record->batch.count; i++) {
+        show_value(&record->sender, "reading", record->batch.first_seq + i,
+                   &record->batch.values[i], &ear->names, ear->as_json);
+    }
+}
+
+static void hear_now(struct ear *ear, const struct link_message *message) {
+    struct wire_now *now = &ear->in.now;
+    const enum gw_status decoded =
+        wire_now_decode(message->payload, message->len, &ear->scratch, now);
+    const bool good = is_good(ear, message, decoded, &now->sender);
+    for (size_t i = 0; good && i < now->count; i++) {
+        show_value(&now->sender, "now", 0, &now->values[i], &ear->names, ear->as_json);
+    }
+}
+
+static void hear_birth(struct ear *ear, const struct link_message *message) {
+    struct wire_birth *birth = &ear->in.birth;
+    const enum gw_status decoded =
+        wire_birth_decode(message->payload, message->len, &ear->scratch, birth);
+    if (is_good(ear, message, decoded, &birth->sender)) {
+        names_learn(&ear->names, birth);
+        show_birth(birth, ear->as_json);
+    }
+}
+
+static enum heard hear_heartbeat(struct ear *ear, const struct link_message *message) {
+    struct wire_heartbeat *heartbeat = &ear->in.heartbeat;
+    const enum gw_status decoded =
+        wire_heartbeat_decode(message->payload, message->len, &ear->scratch, heartbeat);
+    if (!is_good(ear, message, decoded, &heartbeat->sender)) {
+        return HEARD_NOTHING;
+    }
+    show_heartbeat(heartbeat, ear->as_json);
+    return HEARD_HEARTBEAT;
+}
+
+static enum heard hear_state(struct ear *ear, const struct link_message *message) {
+    struct wire_state *state = &ear->in.state;
+    if (message->len == 0) {
+        return HEARD_NOTHING; /* somebody cleared the retained state */
+    }
+    const enum gw_status decoded =
+        wire_state_decode(message->payload, message->len, &ear->scratch, state);
+    if (!is_good(ear, message, decoded, &state->sender)) {
+        return HEARD_NOTHING;
+    }
+    show_state(state, ear->as_json);
+    return HEARD_STATE;
+}
+
+enum heard ear_hear(struct ear *ear, const struct link_message *message) {
+    static const struct {
+        const char *leaf;
+        void (*hear)(struct ear *ear, const struct link_message *message);
+    } rows[] = {{"u/r", hear_record}, {"u/now", hear_now}, {"u/birth", hear_birth}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(rows[i].leaf, message->leaf) == 0) {
+            rows[i].hear(ear, message);
+            return HEARD_OTHER;
+        }
+    }
+    if (strcmp(message->leaf, "u/hb") == 0) {
+        return hear_heartbeat(ear, message);
+    }
+    return strcmp(message->leaf, "s") == 0 ? hear_state(ear, message) : HEARD_NOTHING;
+}
