@@ -33,7 +33,8 @@ enum {
     BRIDGE_NOTES_MAX = 48,  /* a driver's own bytes in a plan, exchange, point or model */
     MODEL_POINTS_MAX = 64,
     MODEL_ID_MAX = 48,
-    MODEL_TEXT_MAX = 100
+    MODEL_TEXT_MAX = 100,
+    MODEL_SOURCE_MAX = 400
 };
 
 /* Memory a driver uses as a structure of its own. */
@@ -58,7 +59,7 @@ struct model_point {
 struct model {
     char id[MODEL_ID_MAX + 1]; /* the file's name without .yaml */
     char name[MODEL_TEXT_MAX + 1];
-    char source[4 * MODEL_TEXT_MAX + 1]; /* where the register map comes from */
+    char source[MODEL_SOURCE_MAX + 1]; /* where the register map comes from */
     const struct bridge *bridge;
     struct line_settings line; /* as the meter leaves the factory */
     int64_t timeout_ms;        /* the slowest answer */
@@ -90,6 +91,12 @@ struct plan {
     union bridge_notes notes;
 };
 
+/* What one reply gives: at most each point once. */
+struct samples {
+    size_t count;
+    struct sample items[MODEL_POINTS_MAX];
+};
+
 /* What a driver keeps for one bus: library contexts, learnt habits of meters. */
 struct bridge_session;
 
@@ -109,12 +116,12 @@ struct bridge {
     /* required; BRIDGE_OK with the next request, BRIDGE_DONE, or why there is none */
     enum bridge_status (*next)(struct bridge_session *session, struct plan *plan,
                                struct exchange *out);
-    /* required; frame matched the exchange. BRIDGE_OK with *count samples (at most cap),
-     * BRIDGE_EREFUSED with plan->refusal set, or what is wrong with the frame. The plan goes
-     * on with the next request in every case. */
+    /* required; frame matched the exchange. BRIDGE_OK with the samples, BRIDGE_EREFUSED with
+     * plan->refusal set, or what is wrong with the frame; no samples then. The plan goes on
+     * with the next request in every case. */
     enum bridge_status (*take)(struct bridge_session *session, struct plan *plan,
                                const struct exchange *exchange, const uint8_t *frame,
-                               size_t len, struct sample *out, size_t cap, size_t *count);
+                               size_t len, struct samples *out);
     /* required, pure; the frame that starts at buf[0]: BRIDGE_OK with *n its length;
      * BRIDGE_MORE with *n how many bytes are missing at least; BRIDGE_EFRAME or
      * BRIDGE_ECHECKSUM when none starts there */

@@ -16,7 +16,7 @@
 #include "bridges/line.h"
 #include "bridges/ports.h"
 
-enum { PTY_MAJOR_FIRST = 136, PTY_MAJOR_LAST = 143, WRITE_WAIT_MS = 1000 };
+enum { PTY_MAJOR_FIRST = 136, PTY_MAJOR_LAST = 143, WRITE_WAIT_US = 1000000 };
 
 struct serial {
     struct line line; /* first: a struct line * is a struct serial * */
@@ -105,7 +105,7 @@ static int wait_for(const struct serial *serial, short events, int64_t deadline_
 
 static enum bridge_status serial_write(struct line *line, const uint8_t *buf, size_t len) {
     struct serial *serial = serial_of(line);
-    const int64_t deadline_us = clock_mono_us(line->clock) + WRITE_WAIT_MS * 1000;
+    const int64_t deadline_us = clock_mono_us(line->clock) + WRITE_WAIT_US;
     size_t done = 0;
     while (done < len) {
         const ssize_t n = write(serial->fd, buf + done, len - done);

@@ -61,7 +61,7 @@ static const struct field model_fields[] = {
      "maker and model, for people", NULL, NULL, NULL},
     {"protocol", FIELD_ID, offsetof(struct draft, protocol), NULL, 1, MODEL_ID_MAX,
      "a protocol of bridges.def", NULL, NULL, NULL},
-    {"source", FIELD_TEXT, offsetof(struct draft, model.source), NULL, 1, 4 * MODEL_TEXT_MAX,
+    {"source", FIELD_TEXT, offsetof(struct draft, model.source), NULL, 1, MODEL_SOURCE_MAX,
      "where the register map comes from", NULL, NULL, NULL},
     {"line", FIELD_CUSTOM, 0, NULL, 0, 0, "factory line setting, such as 9600:8N1", NULL, NULL,
      read_line},

@@ -151,29 +151,39 @@ static enum bridge_status prepare(struct transact *transact,
     return settle(transact);
 }
 
+/* One sleep instead of a wake-up for each byte of a frame in progress. */
+static void sleep_missing(struct transact *transact, const struct inbox *inbox,
+                          int64_t deadline_us) {
+    if (inbox->missing > 1) {
+        const int64_t due_us = now_us(transact) - WAKE_EARLY_US +
+                               line_chars_us(&transact->settings, inbox->missing);
+        transact->line->ops->sleep_until(transact->line,
+                                         due_us < deadline_us ? due_us : deadline_us);
+    }
+}
+
+/* The deadline has passed: what the bytes that came were. */
+static enum bridge_status verdict(struct transact *transact, const struct inbox *inbox) {
+    transact->counts.noise_bytes += inbox->len;
+    if (inbox->damaged) {
+        return BRIDGE_ECHECKSUM;
+    }
+    return inbox->foreign ? BRIDGE_EMISMATCH : BRIDGE_ETIMEOUT;
+}
+
 /* Reads until the reply is there or the deadline has passed. */
 static enum bridge_status collect(struct transact *transact, const struct bridge *bridge,
                                   const struct exchange *exchange, int64_t deadline_us,
                                   uint8_t *frame, size_t *len) {
-    struct line *line = transact->line;
     struct inbox inbox = {0};
     for (;;) {
-        if (inbox.missing > 1) { /* one sleep instead of a wake-up for each byte */
-            const int64_t due_us = now_us(transact) - WAKE_EARLY_US +
-                                   line_chars_us(&transact->settings, inbox.missing);
-            line->ops->sleep_until(line, due_us < deadline_us ? due_us : deadline_us);
-        }
         size_t got = 0;
-        const enum bridge_status status = line->ops->read(
-            line, inbox.bytes + inbox.len, BUFFER_BYTES - inbox.len, deadline_us, &got);
-        if (status == BRIDGE_ETIMEOUT) {
-            transact->counts.noise_bytes += inbox.len;
-            return inbox.damaged   ? BRIDGE_ECHECKSUM
-                   : inbox.foreign ? BRIDGE_EMISMATCH
-                                   : BRIDGE_ETIMEOUT;
-        }
+        sleep_missing(transact, &inbox, deadline_us);
+        const enum bridge_status status =
+            transact->line->ops->read(transact->line, inbox.bytes + inbox.len,
+                                      BUFFER_BYTES - inbox.len, deadline_us, &got);
         if (status != BRIDGE_OK) {
-            return status;
+            return status == BRIDGE_ETIMEOUT ? verdict(transact, &inbox) : status;
         }
         inbox.len += got;
         if (search(transact, bridge, exchange, &inbox, frame, len)) {

@@ -5,7 +5,7 @@
 
 const char *bridge_status_text(enum bridge_status status) {
     static const char *const texts[] = {
-#define X(name, text) [BRIDGE_##name] = text,
+#define X(name, text) [BRIDGE_##name] = (text),
         BRIDGE_STATUS_MAP(X)
 #undef X
     };

@@ -23,7 +23,6 @@
     X(EPORT, "the port does not do what was asked of it")                                      \
     X(EINVALID, "the value is no measurement")                                                 \
     X(ERANGE, "the value is out of range")                                                     \
-    X(ESPACE, "too little room for the result")                                                \
     X(ENOMEM, "out of memory")                                                                 \
     X(ECONFIG, "the configuration is wrong")
 

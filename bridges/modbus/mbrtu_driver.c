@@ -157,11 +157,11 @@ static enum bridge_status next(struct bridge_session *session, struct plan *plan
 
 static enum bridge_status take(struct bridge_session *session, struct plan *plan,
                                const struct exchange *exchange, const uint8_t *frame,
-                               size_t len, struct sample *out, size_t cap, size_t *count) {
+                               size_t len, struct samples *out) {
     const struct mbrtu_read *read = read_of(exchange);
     const struct progress *progress = progress_of(plan);
     uint16_t registers[MBRTU_REGISTERS_MAX];
-    *count = 0;
+    out->count = 0;
     const enum bridge_status status =
         mbrtu_codec_reply(codec_of(session), read, frame, len, registers, &plan->refusal);
     if (status != BRIDGE_OK) {
@@ -173,10 +173,8 @@ static enum bridge_status take(struct bridge_session *session, struct plan *plan
         if (mbrtu_decode(&point->value, registers + (point->address - read->start), &micro) !=
             BRIDGE_OK) {
             plan->invalid++;
-        } else if (*count == cap) {
-            return BRIDGE_ESPACE;
         } else {
-            out[(*count)++] = (struct sample){.point = i, .value_micro = micro};
+            out->items[out->count++] = (struct sample){.point = i, .value_micro = micro};
         }
     }
     return BRIDGE_OK;

@@ -142,17 +142,17 @@ struct poll {
     bool refused;
 };
 
-static void emit_samples(struct bus *bus, const struct poll *poll, const struct sample *samples,
-                         size_t count) {
+static void emit_samples(struct bus *bus, const struct poll *poll,
+                         const struct samples *samples) {
     const struct instant now = clock_wall(bus->config.clock);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < samples->count; i++) {
         const struct bus_mail mail = {
             .kind = BUS_READING,
             .of.reading = {.meter = poll->meter->index,
-                           .point = samples[i].point,
+                           .point = samples->items[i].point,
                            .quality = reading_clock_quality(now.trust),
                            .at_ms = now.at_ms,
-                           .value_micro = samples[i].value_micro}};
+                           .value_micro = samples->items[i].value_micro}};
         bus->config.emit(bus->config.context, &mail);
     }
 }
@@ -163,9 +163,8 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
     struct bridge_session *session = bus->sessions[bridge_index(bridge)];
     struct exchange exchange;
     uint8_t frame[BRIDGE_FRAME_MAX];
-    struct sample samples[MODEL_POINTS_MAX];
+    struct samples samples;
     size_t len = 0;
-    size_t count = 0;
     if (bridge->next(session, &poll->plan, &exchange) != BRIDGE_OK) {
         return false;
     }
@@ -175,10 +174,9 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
         return false; /* the other requests would cost a timeout each */
     }
     poll->answered = true;
-    poll->status = bridge->take(session, &poll->plan, &exchange, frame, len, samples,
-                                MODEL_POINTS_MAX, &count);
+    poll->status = bridge->take(session, &poll->plan, &exchange, frame, len, &samples);
     if (poll->status == BRIDGE_OK) {
-        emit_samples(bus, poll, samples, count);
+        emit_samples(bus, poll, &samples);
     }
     poll->refused |= poll->status == BRIDGE_EREFUSED;
     return poll->status == BRIDGE_OK || poll->status == BRIDGE_EREFUSED;

@@ -33,17 +33,15 @@ static void take_zeros(struct bridge_session *session, struct plan *plan,
                        const struct exchange *exchange, int *times) {
     const uint8_t count = exchange->request[5];
     uint8_t frame[BRIDGE_FRAME_MAX] = {UNIT, exchange->request[1], (uint8_t)(2 * count)};
-    struct sample samples[MODEL_POINTS_MAX];
-    size_t got = 0;
+    struct samples samples;
     seal(frame, 3U + 2U * count);
     const size_t len = 5U + 2U * count;
     cr_assert(exchange->match(exchange, frame, len));
-    cr_assert_eq(plan->model->bridge->take(session, plan, exchange, frame, len, samples,
-                                           MODEL_POINTS_MAX, &got),
+    cr_assert_eq(plan->model->bridge->take(session, plan, exchange, frame, len, &samples),
                  BRIDGE_OK);
-    for (size_t i = 0; i < got; i++) {
-        cr_assert_lt(samples[i].point, plan->model->point_count);
-        times[samples[i].point]++;
+    for (size_t i = 0; i < samples.count; i++) {
+        cr_assert_lt(samples.items[i].point, plan->model->point_count);
+        times[samples.items[i].point]++;
     }
 }
 

@@ -71,11 +71,10 @@ static enum bridge_status ask(struct bench *bench, uint8_t unit, int64_t *value,
     enum bridge_status status = transact_run(&bench->transact, &bench->model.line,
                                              bench->model.bridge, &exchange, frame, &len);
     if (status == BRIDGE_OK) {
-        struct sample sample;
-        size_t count = 0;
-        status = bench->model.bridge->take(bench->session, &plan, &exchange, frame, len,
-                                           &sample, 1, &count);
-        *value = count ? sample.value_micro / 100000 : NO_VALUE;
+        struct samples samples;
+        status =
+            bench->model.bridge->take(bench->session, &plan, &exchange, frame, len, &samples);
+        *value = samples.count ? samples.items[0].value_micro / 100000 : NO_VALUE;
         *refusal = plan.refusal;
     }
     return status;

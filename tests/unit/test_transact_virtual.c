@@ -201,11 +201,10 @@ static enum bridge_status ask(uint8_t unit, uint8_t at, uint32_t *value) {
     enum bridge_status status =
         transact_run(&transact, &model.line, model.bridge, &exchange, frame, &len);
     if (status == BRIDGE_OK) {
-        struct sample sample = {0};
-        size_t count = 0;
-        status = model.bridge->take(session, &plan, &exchange, frame, len, &sample, 1, &count);
-        cr_assert_eq(count, 1);
-        *value = (uint32_t)(sample.value_micro / 1000000);
+        struct samples samples;
+        status = model.bridge->take(session, &plan, &exchange, frame, len, &samples);
+        cr_assert_eq(samples.count, 1);
+        *value = (uint32_t)(samples.items[0].value_micro / 1000000);
     }
     return status;
 }

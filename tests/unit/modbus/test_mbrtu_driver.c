@@ -177,32 +177,31 @@ Test(mbrtu_driver, a_request_has_the_bytes_of_the_standard) {
 
 struct taken {
     enum bridge_status status;
-    struct sample samples[SAMPLES_MAX];
-    size_t count;
+    struct samples samples;
     struct plan plan;
     struct model model;
 };
 
 static void take(const char *keys, const char *points, const char *frame, size_t len,
-                 size_t cap, struct taken *taken) {
+                 struct taken *taken) {
     struct bridge_session *session = NULL;
     struct exchange exchange;
     *taken = (struct taken){0};
     parse_model(keys, points, &taken->model);
     start_plan(&taken->model, &session, &taken->plan);
     cr_assert_eq(taken->model.bridge->next(session, &taken->plan, &exchange), BRIDGE_OK);
-    taken->status =
-        taken->model.bridge->take(session, &taken->plan, &exchange, (const uint8_t *)frame, len,
-                                  taken->samples, cap, &taken->count);
+    taken->status = taken->model.bridge->take(session, &taken->plan, &exchange,
+                                              (const uint8_t *)frame, len, &taken->samples);
     taken->model.bridge->close(session);
 }
 
 static void expect_value(const struct taken *taken, uint16_t quantity, int64_t micro) {
-    for (size_t i = 0; i < taken->count; i++) {
-        cr_assert_lt(taken->samples[i].point, taken->model.point_count);
-        if (taken->model.points[taken->samples[i].point].quantity == quantity) {
-            cr_expect_eq(taken->samples[i].value_micro, micro, "%s: %lld",
-                         quantity_name(quantity), (long long)taken->samples[i].value_micro);
+    for (size_t i = 0; i < taken->samples.count; i++) {
+        cr_assert_lt(taken->samples.items[i].point, taken->model.point_count);
+        if (taken->model.points[taken->samples.items[i].point].quantity == quantity) {
+            cr_expect_eq(taken->samples.items[i].value_micro, micro, "%s: %lld",
+                         quantity_name(quantity),
+                         (long long)taken->samples.items[i].value_micro);
             return;
         }
     }
@@ -218,9 +217,9 @@ static const char three_values[] =
 
 Test(mbrtu_driver, take_gives_each_point_its_value) {
     struct taken taken;
-    take("", three_floats, three_values, 17, SAMPLES_MAX, &taken);
+    take("", three_floats, three_values, 17, &taken);
     cr_expect_eq(taken.status, BRIDGE_OK);
-    cr_expect_eq(taken.count, 3);
+    cr_expect_eq(taken.samples.count, 3);
     cr_expect_eq(taken.plan.invalid, 0);
     expect_value(&taken, QUANTITY_voltage_a, 230200000);
     expect_value(&taken, QUANTITY_voltage_b, 1234500000);
@@ -231,10 +230,9 @@ Test(mbrtu_driver, take_steps_over_holes) {
     struct taken taken;
     /* registers 0 to 4: 0000 0064 0000 0000 08fc */
     take("max_hole: 2,", U32("forward_active_energy", "0") "," U16("voltage_a", "4"),
-         "\x01\x03\x0a\x00\x00\x00\x64\x00\x00\x00\x00\x08\xfc\x06\xf1", 15, SAMPLES_MAX,
-         &taken);
+         "\x01\x03\x0a\x00\x00\x00\x64\x00\x00\x00\x00\x08\xfc\x06\xf1", 15, &taken);
     cr_expect_eq(taken.status, BRIDGE_OK);
-    cr_expect_eq(taken.count, 2);
+    cr_expect_eq(taken.samples.count, 2);
     expect_value(&taken, QUANTITY_forward_active_energy, 100000000);
     expect_value(&taken, QUANTITY_voltage_a, 2300000000);
 }
@@ -253,24 +251,11 @@ Test(mbrtu_driver, take_counts_what_is_no_measurement_and_gives_the_rest) {
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct taken taken;
-        take("", F32("voltage_a", "0") "," F32("voltage_b", "2"), rows[i].frame, 13,
-             SAMPLES_MAX, &taken);
+        take("", F32("voltage_a", "0") "," F32("voltage_b", "2"), rows[i].frame, 13, &taken);
         cr_expect_eq(taken.status, BRIDGE_OK);
-        cr_expect_eq(taken.count, 1);
+        cr_expect_eq(taken.samples.count, 1);
         cr_expect_eq(taken.plan.invalid, 1);
         expect_value(&taken, rows[i].quantity, rows[i].micro);
-    }
-}
-
-Test(mbrtu_driver, take_writes_no_more_samples_than_there_is_room) {
-    for (size_t cap = 0; cap <= 3; cap++) {
-        struct taken taken;
-        take("", three_floats, three_values, 17, cap, &taken);
-        cr_expect_eq(taken.status, cap == 3 ? BRIDGE_OK : BRIDGE_ESPACE, "cap %zu", cap);
-        cr_expect_leq(taken.count, cap);
-        for (size_t i = cap; i < SAMPLES_MAX; i++) {
-            cr_expect_eq(taken.samples[i].value_micro, 0, "cap %zu: sample %zu", cap, i);
-        }
     }
 }
 
@@ -281,10 +266,10 @@ Test(mbrtu_driver, take_gives_the_code_of_an_exception) {
     } rows[] = {{"\x01\x83\x02\xc0\xf1", 2}, {"\x01\x83\x06\xc1\x32", 6}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct taken taken;
-        take("", U16("voltage_a", "0"), rows[i].frame, 5, SAMPLES_MAX, &taken);
+        take("", U16("voltage_a", "0"), rows[i].frame, 5, &taken);
         cr_expect_eq(taken.status, BRIDGE_EREFUSED);
         cr_expect_eq(taken.plan.refusal, rows[i].code);
-        cr_expect_eq(taken.count, 0);
+        cr_expect_eq(taken.samples.count, 0);
     }
 }
 
@@ -306,9 +291,9 @@ Test(mbrtu_driver, take_refuses_what_is_not_the_reply) {
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct taken taken;
-        take("", U16("voltage_a", "0"), rows[i].frame, rows[i].len, SAMPLES_MAX, &taken);
+        take("", U16("voltage_a", "0"), rows[i].frame, rows[i].len, &taken);
         cr_expect_neq(taken.status, BRIDGE_OK, "%s", rows[i].name);
-        cr_expect_eq(taken.count, 0, "%s", rows[i].name);
+        cr_expect_eq(taken.samples.count, 0, "%s", rows[i].name);
     }
 }
 
@@ -330,21 +315,21 @@ Test(mbrtu_driver, a_bad_reply_leaves_nothing_behind) {
     start_plan(&model, &session, &plan);
     for (size_t i = 0; i < ROWS(bad); i++) {
         struct exchange exchange;
-        struct sample samples[2];
-        size_t count = 0;
+        struct samples samples;
         const struct meter_address address = {.len = 1, .bytes = {UNIT}};
         plan_init(&plan, &model, &address);
         cr_assert_eq(model.bridge->next(session, &plan, &exchange), BRIDGE_OK);
         (void)!model.bridge->take(session, &plan, &exchange, (const uint8_t *)bad[i].frame,
-                                  bad[i].len, samples, 2, &count);
+                                  bad[i].len, &samples);
         plan_init(&plan, &model, &address);
         cr_assert_eq(model.bridge->next(session, &plan, &exchange), BRIDGE_OK);
         cr_expect_eq(exchange.request_len, 8);
         cr_expect_eq(model.bridge->take(session, &plan, &exchange,
                                         (const uint8_t *)"\x01\x03\x02\x08\xfc\xbf\xc5", 7,
-                                        samples, 2, &count),
+                                        &samples),
                      BRIDGE_OK, "behind row %zu", i);
-        cr_expect(count == 1 && samples[0].value_micro == 2300000000, "behind row %zu", i);
+        cr_expect(samples.count == 1 && samples.items[0].value_micro == 2300000000,
+                  "behind row %zu", i);
     }
     model.bridge->close(session);
 }
@@ -354,23 +339,21 @@ Test(mbrtu_driver, the_plan_goes_on_behind_a_refusal) {
     struct bridge_session *session = NULL;
     struct plan plan;
     struct exchange exchange;
-    struct sample samples[2];
-    size_t count = 0;
+    struct samples samples;
     parse_model("", U16("voltage_a", "0") "," U16("voltage_b", "9"), &model);
     start_plan(&model, &session, &plan);
     cr_assert_eq(model.bridge->next(session, &plan, &exchange), BRIDGE_OK);
     cr_assert_eq(model.bridge->take(session, &plan, &exchange,
-                                    (const uint8_t *)"\x01\x83\x02\xc0\xf1", 5, samples, 2,
-                                    &count),
+                                    (const uint8_t *)"\x01\x83\x02\xc0\xf1", 5, &samples),
                  BRIDGE_EREFUSED);
     cr_assert_eq(model.bridge->next(session, &plan, &exchange), BRIDGE_OK);
     cr_expect_eq(exchange.request[3], 9);
     cr_assert_eq(model.bridge->take(session, &plan, &exchange,
-                                    (const uint8_t *)"\x01\x03\x02\x08\xfc\xbf\xc5", 7, samples,
-                                    2, &count),
+                                    (const uint8_t *)"\x01\x03\x02\x08\xfc\xbf\xc5", 7,
+                                    &samples),
                  BRIDGE_OK);
-    cr_expect_eq(count, 1);
-    cr_expect_eq(model.points[samples[0].point].quantity, QUANTITY_voltage_b);
+    cr_expect_eq(samples.count, 1);
+    cr_expect_eq(model.points[samples.items[0].point].quantity, QUANTITY_voltage_b);
     cr_expect_eq(model.bridge->next(session, &plan, &exchange), BRIDGE_DONE);
     model.bridge->close(session);
 }
