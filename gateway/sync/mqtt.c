@@ -27,12 +27,15 @@ enum {
     INBOX_RESERVE = 16 * 1024, /* kept free of messages: what callbacks have to say fits */
     KEEP_ALIVE_S = 30,
     CONNECT_TIMEOUT_S = 20,
-    MAX_INFLIGHT = 64,
+    MAX_INFLIGHT = 64,     /* of Paho's; our own window is smaller */
+    MAX_BUFFERED = 1000,   /* the default of 100 refuses messages while connected */
+    CLOSING_MAX_MS = 5000, /* a state that does not end by itself ends so */
+    CONNECTING_MAX_MS = 60000,
+    EVENTS_RESERVE = 16 * 1024, /* of the owner's mailbox: what is not a message always fits */
     BACKOFF_FIRST_MS = 1000,
     STABLE_MS = 5 * 60 * 1000,
     IDLE_WAIT_MS = 3600 * 1000,
     DISCONNECT_MS = 500,
-    GOODBYE_MS = 1000,
     FD_SCAN_MAX = 256
 };
 
@@ -75,7 +78,8 @@ struct mqtt {
     size_t subscribed;
     unsigned attempts;
     int64_t connected_at_ms;
-    int64_t next_attempt_ms;
+    int64_t next_attempt_ms; /* LINK_DOWN */
+    int64_t state_until_ms;  /* LINK_CONNECTING, _SUBSCRIBING, _CLOSING */
     bool stopping;
     union {
         struct command head;
@@ -136,9 +140,10 @@ static void tell(struct mqtt *mqtt, const struct mqtt_event *head, const char *t
                  const void *payload) {
     uint8_t small[sizeof *head + WIRE_TOPIC_MAX + 512];
     const size_t len = sizeof *head + head->topic_size + head->payload_len;
+    const size_t reserve = head->kind == MQTT_MESSAGE ? EVENTS_RESERVE : 0;
     uint8_t *bytes = len <= sizeof small ? small : malloc(len);
     bool told = false;
-    if (bytes) {
+    if (bytes && mailbox_room(mqtt->config.events) >= len + reserve) {
         memcpy(bytes, head, sizeof *head);
         memcpy(bytes + sizeof *head, topic, head->topic_size);
         if (head->payload_len > 0) {
@@ -190,7 +195,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         atomic_fetch_add(&mqtt->dropped, 1);
     } else {
         char copy[WIRE_TOPIC_MAX] = {0};
-        memcpy(copy, topic, len);
+        memcpy(copy, topic, len); /* NOLINT(bugprone-not-null-terminated-result): {0} */
         const struct mqtt_event head = {.kind = MQTT_MESSAGE,
                                         .topic_size = (uint32_t)len + 1,
                                         .payload_len = (uint32_t)message->payloadlen,
@@ -202,6 +207,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
     return 1; /* 0 would queue it in memory and acknowledge it all the same */
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is Paho's */
 static void on_lost(void *context, char *cause) {
     struct mqtt *mqtt = context;
     (void)cause;
@@ -268,16 +274,54 @@ static void schedule_attempt(struct mqtt *mqtt) {
     mqtt->next_attempt_ms = now_ms(mqtt) + (int64_t)(dice % (uint64_t)(step_ms + 1));
 }
 
-static void go_down(struct mqtt *mqtt) {
-    const bool was_up = mqtt->link == LINK_UP;
-    if (was_up && now_ms(mqtt) - mqtt->connected_at_ms >= STABLE_MS) {
-        mqtt->attempts = 0;
-    }
-    mqtt->link = LINK_DOWN;
-    if (was_up) {
+static void enter(struct mqtt *mqtt, enum link link, int64_t at_most_ms) {
+    mqtt->link = link;
+    mqtt->state_until_ms = now_ms(mqtt) + at_most_ms;
+}
+
+/* Tells the owner, once, that nothing in flight will be confirmed. */
+static void tell_down(struct mqtt *mqtt) {
+    if (mqtt->link == LINK_UP) {
+        if (now_ms(mqtt) - mqtt->connected_at_ms >= STABLE_MS) {
+            mqtt->attempts = 0;
+        }
         tell_simple(mqtt, MQTT_DOWN, 0, atomic_load(&mqtt->session), "");
     }
+}
+
+static void go_down(struct mqtt *mqtt) {
+    tell_down(mqtt);
+    mqtt->link = LINK_DOWN;
     schedule_attempt(mqtt);
+}
+
+static void on_disconnected(void *context, MQTTAsync_successData *response) {
+    struct mqtt *mqtt = context;
+    (void)response;
+    note(mqtt, COMMAND_DISCONNECTED, atomic_load(&mqtt->session), 0);
+}
+
+static void on_disconnect_failed(void *context, MQTTAsync_failureData *response) {
+    struct mqtt *mqtt = context;
+    (void)response;
+    note(mqtt, COMMAND_DISCONNECTED, atomic_load(&mqtt->session), 0);
+}
+
+/*
+ * Leaves the connection in hand. A connect that is queued before the disconnect has ended is
+ * lost by Paho without a callback, so the end is waited for.
+ */
+static void leave(struct mqtt *mqtt) {
+    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+    options.timeout = DISCONNECT_MS;
+    options.onSuccess = on_disconnected;
+    options.onFailure = on_disconnect_failed;
+    options.context = mqtt;
+    tell_down(mqtt);
+    enter(mqtt, LINK_CLOSING, CLOSING_MAX_MS);
+    if (MQTTAsync_disconnect(mqtt->client, &options) != MQTTASYNC_SUCCESS) {
+        go_down(mqtt); /* there was none */
+    }
 }
 
 static void attempt(struct mqtt *mqtt) {
@@ -312,7 +356,7 @@ static void attempt(struct mqtt *mqtt) {
         options.ssl = &tls;
     }
     atomic_fetch_add(&mqtt->session, 1);
-    mqtt->link = LINK_CONNECTING;
+    enter(mqtt, LINK_CONNECTING, CONNECTING_MAX_MS);
     if (MQTTAsync_connect(mqtt->client, &options) != MQTTASYNC_SUCCESS) {
         go_down(mqtt);
     }
@@ -335,12 +379,6 @@ static void set_no_delay(const struct mqtt *mqtt) {
     }
 }
 
-static void disconnect(struct mqtt *mqtt) {
-    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
-    options.timeout = DISCONNECT_MS;
-    (void)MQTTAsync_disconnect(mqtt->client, &options);
-}
-
 /* The next subscription, or, when all are granted, the good news. */
 static void subscribe_next(struct mqtt *mqtt) {
     if (mqtt->subscribed == mqtt->config.subscription_count) {
@@ -355,8 +393,7 @@ static void subscribe_next(struct mqtt *mqtt) {
     response.context = mqtt;
     if (MQTTAsync_subscribe(mqtt->client, mqtt->config.subscriptions[mqtt->subscribed], 1,
                             &response) != MQTTASYNC_SUCCESS) {
-        disconnect(mqtt);
-        go_down(mqtt);
+        leave(mqtt);
     }
 }
 
@@ -390,116 +427,118 @@ static void publish(struct mqtt *mqtt, const struct command *command) {
         response.onFailure = on_send_failed;
         response.context = delivery;
     }
-    if (MQTTAsync_sendMessage(mqtt->client, topic, &message, &response) != MQTTASYNC_SUCCESS) {
+    const int code = MQTTAsync_sendMessage(mqtt->client, topic, &message, &response);
+    if (code != MQTTASYNC_SUCCESS) {
         free(delivery);
-        disconnect(mqtt);
+    }
+    if (code == MQTTASYNC_MAX_BUFFERED_MESSAGES) {
+        atomic_fetch_add(&mqtt->dropped, 1); /* the owner's window is there to prevent it */
+    } else if (code != MQTTASYNC_SUCCESS) {
+        leave(mqtt);
+    }
+}
+
+/* What Paho has to say about the connection in hand. */
+static void obey_link(struct mqtt *mqtt, const struct command *command) {
+    if (command->kind == COMMAND_LOST && mqtt->link != LINK_DOWN) {
         go_down(mqtt);
+    } else if (command->kind == COMMAND_DISCONNECTED && mqtt->link == LINK_CLOSING) {
+        go_down(mqtt);
+    } else if (command->kind == COMMAND_CONNECTED && mqtt->link == LINK_CONNECTING) {
+        set_no_delay(mqtt);
+        enter(mqtt, LINK_SUBSCRIBING, CONNECTING_MAX_MS);
+        mqtt->subscribed = 0;
+        subscribe_next(mqtt);
+    } else if (command->kind == COMMAND_CONNECT_FAILED && mqtt->link == LINK_CONNECTING) {
+        if (command->detail > 0) {
+            refused(mqtt, "connection refused", command->detail);
+        }
+        go_down(mqtt);
+    } else if (command->kind == COMMAND_SUBSCRIBED && mqtt->link == LINK_SUBSCRIBING) {
+        mqtt->subscribed++;
+        subscribe_next(mqtt);
+    } else if (command->kind == COMMAND_SUBSCRIBE_FAILED && mqtt->link == LINK_SUBSCRIBING) {
+        refused(mqtt, "subscription refused", command->detail);
+        leave(mqtt);
     }
 }
 
 static void obey(struct mqtt *mqtt, const struct command *command) {
-    const bool is_current = command->session == atomic_load(&mqtt->session);
     switch ((enum command_kind)command->kind) {
     case COMMAND_PUBLISH:
         publish(mqtt, command);
         break;
     case COMMAND_RECONNECT:
         if (mqtt->link == LINK_UP) {
-            disconnect(mqtt);
-            go_down(mqtt);
+            leave(mqtt);
         }
         break;
     case COMMAND_STOP:
         mqtt->stopping = true;
         break;
     case COMMAND_CONNECTED:
-        if (is_current && mqtt->link == LINK_CONNECTING) {
-            set_no_delay(mqtt);
-            mqtt->link = LINK_SUBSCRIBING;
-            mqtt->subscribed = 0;
-            subscribe_next(mqtt);
-        }
-        break;
-    case COMMAND_SUBSCRIBED:
-        if (is_current && mqtt->link == LINK_SUBSCRIBING) {
-            mqtt->subscribed++;
-            subscribe_next(mqtt);
-        }
-        break;
-    case COMMAND_SUBSCRIBE_FAILED:
-        if (is_current && mqtt->link == LINK_SUBSCRIBING) {
-            refused(mqtt, "subscription refused", command->detail);
-            disconnect(mqtt);
-            go_down(mqtt);
-        }
-        break;
     case COMMAND_CONNECT_FAILED:
-        if (is_current && mqtt->link == LINK_CONNECTING) {
-            if (command->detail > 0) {
-                refused(mqtt, "connection refused", command->detail);
-            }
-            go_down(mqtt);
-        }
-        break;
-    case COMMAND_DISCONNECTED:
-        mqtt->link = LINK_DOWN;
-        break;
     case COMMAND_LOST:
-        if (is_current && mqtt->link != LINK_DOWN) {
-            go_down(mqtt);
+    case COMMAND_SUBSCRIBED:
+    case COMMAND_SUBSCRIBE_FAILED:
+    case COMMAND_DISCONNECTED:
+        if (command->session == atomic_load(&mqtt->session)) {
+            obey_link(mqtt, command);
         }
         break;
     }
 }
 
 static int64_t wait_until_us(const struct mqtt *mqtt) {
-    const int64_t at_ms =
-        mqtt->link == LINK_DOWN ? mqtt->next_attempt_ms : now_ms(mqtt) + IDLE_WAIT_MS;
-    return at_ms * 1000;
+    switch (mqtt->link) {
+    case LINK_DOWN:
+        return mqtt->next_attempt_ms * 1000;
+    case LINK_CONNECTING:
+    case LINK_SUBSCRIBING:
+    case LINK_CLOSING:
+        return mqtt->state_until_ms * 1000;
+    case LINK_UP:
+        break;
+    }
+    return (now_ms(mqtt) + IDLE_WAIT_MS) * 1000;
 }
 
-static void on_disconnected(void *context, MQTTAsync_successData *response) {
-    (void)response;
-    note(context, COMMAND_DISCONNECTED, 0, 0);
-}
-
-/* Lets Paho send what it still holds, the farewell of the owner above all. */
-static void say_goodbye(struct mqtt *mqtt) {
-    MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
-    options.timeout = DISCONNECT_MS;
-    options.onSuccess = on_disconnected;
-    options.context = mqtt;
-    if (MQTTAsync_disconnect(mqtt->client, &options) != MQTTASYNC_SUCCESS) {
+/* Whatever should have ended by now, or should begin. */
+static void on_time(struct mqtt *mqtt) {
+    if (mqtt->link == LINK_UP || now_ms(mqtt) * 1000 < wait_until_us(mqtt)) {
         return;
     }
-    mqtt->link = LINK_CLOSING;
-    const int64_t until_us = (now_ms(mqtt) + GOODBYE_MS) * 1000;
+    if (mqtt->link == LINK_DOWN) {
+        attempt(mqtt);
+    } else if (mqtt->link == LINK_CLOSING) {
+        go_down(mqtt);
+    } else {
+        leave(mqtt);
+    }
+}
+
+/* Waits for one command, at most until something is due. false: nothing will come any more. */
+static bool serve(struct mqtt *mqtt) {
     size_t len = 0;
-    while (mqtt->link == LINK_CLOSING && mailbox_wait(mqtt->inbox, until_us, mqtt->buffer.bytes,
-                                                      sizeof mqtt->buffer, &len) == GW_OK) {
+    const enum gw_status status = mailbox_wait(mqtt->inbox, wait_until_us(mqtt),
+                                               mqtt->buffer.bytes, sizeof mqtt->buffer, &len);
+    if (status == GW_OK) {
         obey(mqtt, &mqtt->buffer.head);
     }
+    return status != GW_ECLOSED;
 }
 
 static void *uplink(void *context) {
     struct mqtt *mqtt = context;
     attempt(mqtt);
-    while (!mqtt->stopping) {
-        size_t len = 0;
-        const enum gw_status status = mailbox_wait(
-            mqtt->inbox, wait_until_us(mqtt), mqtt->buffer.bytes, sizeof mqtt->buffer, &len);
-        if (status == GW_ECLOSED) {
-            break;
-        }
-        if (status == GW_OK) {
-            obey(mqtt, &mqtt->buffer.head);
-        }
-        if (mqtt->link == LINK_DOWN && now_ms(mqtt) >= mqtt->next_attempt_ms) {
-            attempt(mqtt);
-        }
+    while (!mqtt->stopping && serve(mqtt)) {
+        on_time(mqtt);
     }
-    if (mqtt->link == LINK_UP) {
-        say_goodbye(mqtt);
+    if (mqtt->link == LINK_UP) { /* Paho sends what it still holds, the farewell above all */
+        leave(mqtt);
+        while (mqtt->link == LINK_CLOSING && now_ms(mqtt) < mqtt->state_until_ms &&
+               serve(mqtt)) {
+        }
     }
     return NULL;
 }
@@ -511,6 +550,7 @@ static enum gw_status create_client(struct mqtt *mqtt) {
     char uri[MQTT_PATH_MAX + 8];
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
     options.sendWhileDisconnected = 0;
+    options.maxBufferedMessages = MAX_BUFFERED;
     options.MQTTVersion = MQTTVERSION_3_1_1;
     server_uri(mqtt, uri, sizeof uri);
     if (MQTTAsync_createWithOptions(&mqtt->client, uri, mqtt->config.client_id,

@@ -120,10 +120,11 @@ enum gw_status seal_secret_save(const struct seal_secret *secret, const char *pa
     const bool written = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
     sodium_memzero(text, sizeof text);
     sodium_memzero(hex, sizeof hex);
+    const int cause = errno;
     (void)close(fd);
     if (!written) {
         (void)snprintf(error, ERROR_MAX, "%s: cannot be written: %s", path,
-                       strerrordesc_np(errno));
+                       strerrordesc_np(cause));
         (void)unlink(path);
         return GW_ESTORAGE;
     }

@@ -74,7 +74,8 @@ static bool copy_sender(const Metergate__V1__Sender *from, bool whole, struct wi
         }
         memcpy(to->boot_id, from->boot_id.data, WIRE_BOOT_ID_BYTES);
     }
-    return from->epoch > 0 && copy_id(from->operator_, WIRE_ID_MAX, to->operator_id) &&
+    return from->epoch > 0 && from->epoch <= INT64_MAX &&
+           copy_id(from->operator_, WIRE_ID_MAX, to->operator_id) &&
            copy_id(from->gateway, WIRE_ID_MAX, to->gateway) &&
            (!from->has_site || copy_id(from->site, WIRE_ID_MAX, to->site));
 }
