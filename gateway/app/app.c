@@ -205,7 +205,7 @@ static void on_seen(void *context, const struct store_reading *reading) {
 /* Every point of every meter, as the store wants them named. */
 static struct store_point *name_points(struct app *app) {
     const struct site *site = &app->settings->site;
-    struct store_point *names = calloc(app->point_count, sizeof *names);
+    struct store_point *names = calloc(app->point_count + 1, sizeof *names);
     size_t i = 0;
     for (uint32_t m = 0; names && m < site->meter_count; m++) {
         const struct site_meter *meter = site_meter_at(site, m);

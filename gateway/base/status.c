@@ -5,7 +5,7 @@
 
 const char *gw_status_text(enum gw_status status) {
     static const char *const texts[] = {
-#define X(name, text) [GW_##name] = text,
+#define X(name, text) [GW_##name] = (text),
         GW_STATUS_MAP(X)
 #undef X
     };

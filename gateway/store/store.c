@@ -18,6 +18,7 @@ enum {
     GAP_DISK_SHORT = 1
 };
 
+/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one step is several statements */
 static const char *const steps[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE point(id INTEGER PRIMARY KEY, meter TEXT NOT NULL, quantity INTEGER NOT NULL,"

@@ -5,7 +5,7 @@ from building import Building, wait_for
 
 with Building() as b:
     b.start_all()
-    wait_for("readings are acknowledged", lambda: b.is_delivered(100), 60)
+    wait_for("readings are acknowledged", lambda: b.is_delivered(300), 60)
     status = b.status()
     assert status["link"] == "up" and status["refused"] == 0, status
     meters = {m["id"]: m for m in status["buses"][0]["meters"]}
