@@ -203,10 +203,13 @@ static enum bridge_status collect(struct transact *transact, const struct bridge
 /* Counts the outcome and says when the line and the address may be used again. */
 static void conclude(struct transact *transact, const struct exchange *exchange,
                      int64_t sent_us, enum bridge_status status) {
+    const int64_t began_us =
+        sent_us - line_chars_us(&transact->settings, exchange->request_len);
     const struct line_settings *settings = &transact->settings;
     const int64_t silence_us = line_silence_us(settings);
     const int64_t rest_us = exchange->pause_us > silence_us ? exchange->pause_us : silence_us;
     transact->quiet_at_us = now_us(transact) + rest_us;
+    transact->counts.busy_us += (uint64_t)(transact->quiet_at_us - began_us);
     if (status == BRIDGE_OK) {
         transact->counts.replies++;
         return;

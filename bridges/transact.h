@@ -31,6 +31,7 @@ struct transact_counts {
     uint64_t damaged;     /* requests whose answer failed its checksum */
     uint64_t foreign;     /* whole frames that answered something else */
     uint64_t noise_bytes; /* bytes that were no part of an accepted or foreign frame */
+    uint64_t busy_us;     /* the line was in use, with the rests that belong to it */
 };
 
 struct quarantine {

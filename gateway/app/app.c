@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/app/app.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,7 @@ static enum gw_status open_store(struct app *app) {
 
 static enum gw_status make_room(struct app *app) {
     const struct site *site = &app->settings->site;
+    assert(site->meter_count > 0); /* settings refuse a site without meters */
     for (uint32_t m = 0; m < site->meter_count; m++) {
         app->point_count += site_meter_at(site, m)->model->point_count;
     }

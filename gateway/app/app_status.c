@@ -89,6 +89,9 @@ static json_t *describe_bus(const struct app *app, const struct app_bus *bus, si
     json_object_set_new(out, "id", json_string(bus->site->id));
     json_object_set_new(out, "line", json_string(bus->site->line.path));
     json_object_set_new(out, "up", json_boolean(bus->state.is_up));
+    const int64_t run_us = (clock_mono_ms(app->clock) - app->started_ms) * 1000;
+    json_object_set_new(out, "utilisation_percent",
+                        integer(run_us > 0 ? counts->busy_us * 100 / (uint64_t)run_us : 0));
     json_object_set_new(out, "requests", integer(counts->requests));
     json_object_set_new(out, "replies", integer(counts->replies));
     json_object_set_new(out, "timeouts", integer(counts->timeouts));

@@ -18,7 +18,7 @@ enum {
     GAP_DISK_SHORT = 1
 };
 
-/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one step is several statements */
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): one step is several statements */
 static const char *const steps[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE point(id INTEGER PRIMARY KEY, meter TEXT NOT NULL, quantity INTEGER NOT NULL,"
@@ -29,6 +29,7 @@ static const char *const steps[] = {
     "  reason INTEGER NOT NULL);"
     "INSERT INTO meta VALUES('acked', 0), ('thinned', 0), ('floor_ms', 0);",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 enum { STEPS = sizeof steps / sizeof *steps };
 
 enum statement {

@@ -440,9 +440,8 @@ static void publish(struct mqtt *mqtt, const struct command *command) {
 
 /* What Paho has to say about the connection in hand. */
 static void obey_link(struct mqtt *mqtt, const struct command *command) {
-    if (command->kind == COMMAND_LOST && mqtt->link != LINK_DOWN) {
-        go_down(mqtt);
-    } else if (command->kind == COMMAND_DISCONNECTED && mqtt->link == LINK_CLOSING) {
+    if ((command->kind == COMMAND_LOST && mqtt->link != LINK_DOWN) ||
+        (command->kind == COMMAND_DISCONNECTED && mqtt->link == LINK_CLOSING)) {
         go_down(mqtt);
     } else if (command->kind == COMMAND_CONNECTED && mqtt->link == LINK_CONNECTING) {
         set_no_delay(mqtt);
