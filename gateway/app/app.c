@@ -57,7 +57,7 @@ void app_stop(struct app *app, int exit_code) {
 static void storage_failed(struct app *app, enum gw_status status) {
     log_error("storage failed, stopping to look again", "status=\"%s\" error=\"%s\"",
               gw_status_text(status), store_error(app->store));
-    app_stop(app, gw_status_exit(status));
+    app_stop(app, (int)gw_status_exit(status));
 }
 
 static void note_disk(struct app *app, bool is_full) {
@@ -383,7 +383,7 @@ int app_run(const struct settings *settings, struct clock *clock) {
         notify("READY=1");
         uv_run(&app->loop, UV_RUN_DEFAULT);
     } else {
-        app->exit_code = gw_status_exit(status);
+        app->exit_code = (int)gw_status_exit(status);
     }
     notify("STOPPING=1");
     stop(app);

@@ -2,13 +2,13 @@
 #include "gateway/poll/poll.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "gateway/base/thread.h"
 
 enum { WAIT_MAX_US = 10 * 1000 * 1000 /* the watchdog wants to see the thread */ };
 
@@ -16,7 +16,7 @@ struct poller {
     struct bus *bus;
     struct clock *clock;
     struct mailbox *mailbox;
-    pthread_t thread;
+    struct thread thread;
     int stop_event;
     _Atomic bool stopping;
     _Atomic int64_t alive_ms;
@@ -42,7 +42,7 @@ static void rest(struct poller *poller, int64_t until_us) {
     (void)ppoll(&stop, 1, &left, NULL);
 }
 
-static void *run(void *context) {
+static void run(void *context) {
     struct poller *poller = context;
     /* the default slack of 50 us is as long as all else a transaction costs */
     (void)prctl(PR_SET_TIMERSLACK, 1);
@@ -50,7 +50,6 @@ static void *run(void *context) {
         atomic_store(&poller->alive_ms, clock_mono_ms(poller->clock));
         rest(poller, bus_step(poller->bus));
     }
-    return NULL;
 }
 
 static void destroy(struct poller *poller) {
@@ -78,11 +77,10 @@ enum gw_status poller_start(uint32_t index, const struct site_bus *site, struct 
                                       .emit = emit,
                                       .context = poller};
     if (poller->stop_event < 0 || bus_new(&config, &poller->bus) != GW_OK ||
-        pthread_create(&poller->thread, NULL, run, poller) != 0) {
+        thread_start(&poller->thread, "bus", run, poller) != GW_OK) {
         destroy(poller);
         return GW_ENOMEM;
     }
-    (void)pthread_setname_np(poller->thread, "bus");
     *out = poller;
     return GW_OK;
 }
@@ -99,9 +97,7 @@ void poller_ask_stop(struct poller *poller) {
 }
 
 bool poller_join(struct poller *poller, int64_t until_us) {
-    const struct timespec until = {.tv_sec = until_us / 1000000,
-                                   .tv_nsec = until_us % 1000000 * 1000};
-    if (pthread_clockjoin_np(poller->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    if (!thread_join(&poller->thread, until_us)) {
         return false;
     }
     destroy(poller);

@@ -18,18 +18,17 @@ enum {
     GAP_DISK_SHORT = 1
 };
 
-/* NOLINTBEGIN(bugprone-suspicious-missing-comma): one step is several statements */
 static const char *const steps[] = {
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE point(id INTEGER PRIMARY KEY, meter TEXT NOT NULL, quantity INTEGER NOT NULL,"
-    "  UNIQUE(meter, quantity));"
-    "CREATE TABLE reading(seq INTEGER PRIMARY KEY, point INTEGER NOT NULL,"
-    "  at_ms INTEGER NOT NULL, value INTEGER NOT NULL, quality INTEGER NOT NULL);"
-    "CREATE TABLE gap(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,"
-    "  reason INTEGER NOT NULL);"
-    "INSERT INTO meta VALUES('acked', 0), ('thinned', 0), ('floor_ms', 0);",
+    ("CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+     "CREATE TABLE point(id INTEGER PRIMARY KEY, meter TEXT NOT NULL, quantity INTEGER NOT "
+     "NULL,"
+     "  UNIQUE(meter, quantity));"
+     "CREATE TABLE reading(seq INTEGER PRIMARY KEY, point INTEGER NOT NULL,"
+     "  at_ms INTEGER NOT NULL, value INTEGER NOT NULL, quality INTEGER NOT NULL);"
+     "CREATE TABLE gap(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,"
+     "  reason INTEGER NOT NULL);"
+     "INSERT INTO meta VALUES('acked', 0), ('thinned', 0), ('floor_ms', 0);"),
 };
-/* NOLINTEND(bugprone-suspicious-missing-comma) */
 enum { STEPS = sizeof steps / sizeof *steps };
 
 enum statement {
@@ -46,8 +45,8 @@ enum statement {
 
 static const char *const sql[STATEMENTS] = {
     [INSERT] = "INSERT INTO reading(seq, point, at_ms, value, quality) VALUES(?,?,?,?,?)",
-    [READ] = "SELECT seq, point, at_ms, value, quality FROM reading WHERE seq >= ? "
-             "ORDER BY seq LIMIT ?",
+    [READ] = ("SELECT seq, point, at_ms, value, quality FROM reading WHERE seq >= ? "
+              "ORDER BY seq LIMIT ?"),
     [GAP_AT] = "SELECT first_seq, last_seq FROM gap WHERE first_seq <= ?1 AND last_seq >= ?1",
     [SET_META] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)",
     [DELETE_OLD] = "DELETE FROM reading WHERE seq < ?",

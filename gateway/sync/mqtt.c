@@ -12,7 +12,6 @@
 #include <MQTTAsync.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "gateway/base/log.h"
+#include "gateway/base/thread.h"
 
 enum {
     INBOX_BYTES = 256 * 1024,
@@ -69,7 +68,7 @@ struct mqtt {
     struct mqtt_config config;
     MQTTAsync client;
     struct mailbox *inbox;
-    pthread_t thread;
+    struct thread thread;
     _Atomic uint64_t dropped;
 
     /* the uplink thread's own */
@@ -527,7 +526,7 @@ static bool serve(struct mqtt *mqtt) {
     return status != GW_ECLOSED;
 }
 
-static void *uplink(void *context) {
+static void uplink(void *context) {
     struct mqtt *mqtt = context;
     attempt(mqtt);
     while (!mqtt->stopping && serve(mqtt)) {
@@ -539,7 +538,6 @@ static void *uplink(void *context) {
                serve(mqtt)) {
         }
     }
-    return NULL;
 }
 
 /* --- the door -------------------------------------------------------------------------------
@@ -573,15 +571,14 @@ enum gw_status mqtt_start(const struct mqtt_config *config, struct mqtt **out) {
     if (status == GW_OK) {
         status = create_client(mqtt);
     }
-    if (status == GW_OK && pthread_create(&mqtt->thread, NULL, uplink, mqtt) != 0) {
-        status = GW_ENOMEM;
+    if (status == GW_OK) {
+        status = thread_start(&mqtt->thread, "uplink", uplink, mqtt);
     }
     if (status != GW_OK) {
         mailbox_free(mqtt->inbox);
         free(mqtt);
         return status;
     }
-    (void)pthread_setname_np(mqtt->thread, "uplink");
     *out = mqtt;
     return GW_OK;
 }
@@ -618,11 +615,8 @@ void mqtt_reconnect(struct mqtt *mqtt) {
 
 void mqtt_stop(struct mqtt *mqtt, int64_t wait_ms) {
     note(mqtt, COMMAND_STOP, 0, 0);
-    const int64_t until_us = clock_mono_us(mqtt->config.clock) + wait_ms * 1000;
-    const struct timespec until = {.tv_sec = until_us / 1000000,
-                                   .tv_nsec = until_us % 1000000 * 1000};
     /* a call that hangs in DNS is left to the end of the process */
-    (void)pthread_clockjoin_np(mqtt->thread, NULL, CLOCK_MONOTONIC, &until);
+    (void)thread_join(&mqtt->thread, clock_mono_us(mqtt->config.clock) + wait_ms * 1000);
 }
 
 uint64_t mqtt_dropped(const struct mqtt *mqtt) {
