@@ -52,8 +52,14 @@ static const struct field bus_fields[] = {
      NULL, NULL, NULL},
     {"line", FIELD_CUSTOM, 0, NULL, 0, 0, "port, then optional baud and framing", NULL, NULL,
      read_line},
-    {"meters", FIELD_LIST, 0, NULL, 1, SITE_BUS_METERS_MAX, "what hangs on the bus", NULL, NULL,
-     read_meter},
+    {"echo", FIELD_BOOL, offsetof(struct site_bus, has_echo), "false", 0, 0,
+     "the adapter gives back what is sent", NULL, NULL, NULL},
+    {"rs485", FIELD_CHOICE, offsetof(struct site_bus, options.rs485), "adapter", 0, 0,
+     "who turns the direction of the line", LINE_RS485_WORDS, NULL, NULL},
+    {"low_latency", FIELD_BOOL, offsetof(struct site_bus, options.wants_low_latency), "true", 0,
+     0, "ask the driver for short delays", NULL, NULL, NULL},
+    {"meters", FIELD_LIST, 0, NULL, 1, SITE_BUS_METERS_MAX, "what hangs on the bus", NULL,
+     &meter_schema, read_meter},
 };
 static const struct schema bus_schema = {bus_fields, sizeof bus_fields / sizeof *bus_fields,
                                          NULL, 0};
@@ -66,8 +72,8 @@ static void read_bus(struct doc *doc, const doc_node *node, void *out) {
 }
 
 static const struct field site_fields[] = {{"buses", FIELD_LIST, 0, NULL, 1, SITE_BUSES_MAX,
-                                            "the serial lines and their meters", NULL, NULL,
-                                            read_bus}};
+                                            "the serial lines and their meters", NULL,
+                                            &bus_schema, read_bus}};
 const struct schema site_schema = {site_fields, 1, NULL, 0};
 
 /* --- resolving --------------------------------------------------------------------------- */

@@ -539,14 +539,7 @@ void doc_read(struct doc *doc, const doc_node *node, const struct schema *schema
     }
 }
 
-static void print_field(const struct field *field, const char *prefix, FILE *out) {
-    char path[120];
-    (void)snprintf(path, sizeof path, "%s%s", prefix, field->name);
-    if (field->type == FIELD_MAP) {
-        (void)strncat(path, ".", sizeof path - strlen(path) - 1);
-        schema_print(field->sub, path, out);
-        return;
-    }
+static void print_line(const struct field *field, const char *path, FILE *out) {
     char range[160];
     describe(field, range, sizeof range);
     (void)fprintf(out, "%-28s %s%s%s%s%s%s\n", path, field->help, *range ? "; " : "", range,
@@ -555,6 +548,20 @@ static void print_field(const struct field *field, const char *prefix, FILE *out
                   field->fallback && !*field->fallback ? "none" : "");
 }
 
+static void print_field(const struct field *field, const char *prefix, FILE *out) {
+    char path[120];
+    (void)snprintf(path, sizeof path, "%s%s", prefix, field->name);
+    if (field->type == FIELD_MAP) {
+        (void)strncat(path, ".", sizeof path - strlen(path) - 1);
+        schema_print(field->sub, path, out);
+        return;
+    }
+    print_line(field, path, out);
+    if (field->type == FIELD_LIST && field->sub) {
+        (void)strncat(path, "[].", sizeof path - strlen(path) - 1);
+        schema_print(field->sub, path, out);
+    }
+}
 void schema_print(const struct schema *schema, const char *prefix, FILE *out) {
     for (; schema; schema = schema->also) {
         for (size_t i = 0; i < schema->count; i++) {

@@ -55,7 +55,7 @@ struct field {
     int64_t max;
     const char *help;
     const char *choices;      /* CHOICE */
-    const struct schema *sub; /* MAP */
+    const struct schema *sub; /* MAP; LIST: of an element, for the printed reference */
     /* LIST, CUSTOM: out is the structure being filled; adds its own faults */
     void (*item)(struct doc *doc, const doc_node *node, void *out);
 };

@@ -18,6 +18,7 @@
     X(EREFUSED, "the device refused the request")                                              \
     X(ETIMEOUT, "no answer in time")                                                           \
     X(EBABBLE, "the line never falls silent")                                                  \
+    X(EECHO, "the echo of the line is not what was sent")                                      \
     X(EBUSY, "the port is held by another program")                                            \
     X(EGONE, "the port is gone")                                                               \
     X(EPORT, "the port does not do what was asked of it")                                      \

@@ -138,7 +138,7 @@ static enum gw_status encode_from(struct app *app, uint64_t from, uint64_t *last
         const struct wire_gap gap = {.first_seq = from,
                                      .last_seq = batch.last_seq,
                                      .count = batch.last_seq - from + 1,
-                                     .reason = 1};
+                                     .reason = (uint32_t)batch.reason};
         return wire_gap_encode(&app->sender, &gap, app->message, sizeof app->message, len);
     }
     app->batch.first_seq = from;

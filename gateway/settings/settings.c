@@ -83,8 +83,8 @@ static const struct field sync_fields[] = {
      3600000, "a large backlog waits a random share of this", NULL, NULL, NULL},
     {"backfill_rate", FIELD_INT, offsetof(struct settings, backfill_rate), "20", 1, 1000,
      "messages of a backlog a second", NULL, NULL, NULL},
-    {"keys", FIELD_LIST, 0, "", 0, SEAL_KEYS_MAX, "public keys of the cloud end", NULL, NULL,
-     read_key},
+    {"keys", FIELD_LIST, 0, "", 0, SEAL_KEYS_MAX, "public keys of the cloud end", NULL,
+     &key_schema, read_key},
 };
 
 static const struct field local_fields[] = {
@@ -144,16 +144,13 @@ static void resolve_paths(struct doc *doc, struct settings *settings) {
 }
 
 static void read_all(struct doc *doc, struct settings *settings) {
-    const size_t before = doc_fault_count(doc);
     doc_read(doc, doc_root(doc), &top_schema, settings);
     if (strcmp(settings->gateway_id, "_all") == 0) {
         doc_fault(doc, doc_get(doc, doc_root(doc), "gateway"), "id: _all is everybody's name");
     }
     resolve_paths(doc, settings);
     site_resolve(&settings->site, doc, settings->models);
-    if (doc_fault_count(doc) == before) {
-        check_sync(doc, settings);
-    }
+    check_sync(doc, settings);
 }
 
 enum gw_status settings_load(const char *path, struct fault_list *faults,
@@ -190,19 +187,19 @@ void settings_print_reference(FILE *out) {
 /* --- airtime --------------------------------------------------------------------------------
  */
 
-/* The share of a bus's time that its polls take, in permille. */
+/* The share of a bus's time that its polls take, in millionths. */
 static int64_t print_bus(const struct site_bus *bus, FILE *out) {
-    int64_t permille = 0;
+    int64_t share_ppm = 0;
     for (size_t i = 0; i < bus->meter_count; i++) {
         const struct site_meter *meter = &bus->meters[i];
         const int64_t poll_us = site_airtime_us(meter, TURNAROUND_US);
-        permille += poll_us / meter->period_ms;
+        share_ppm += poll_us * 1000 / meter->period_ms;
         (void)fprintf(out, "  %-24s %-24s %8lld ms each %lld.%03lld s\n", meter->id,
                       meter->model->id, (long long)(poll_us / 1000),
                       (long long)(meter->period_ms / 1000),
                       (long long)(meter->period_ms % 1000));
     }
-    return permille;
+    return share_ppm;
 }
 
 void settings_print_airtime(const struct settings *settings, FILE *out) {
@@ -211,9 +208,9 @@ void settings_print_airtime(const struct settings *settings, FILE *out) {
         const struct site_bus *bus = &settings->site.buses[b];
         (void)fprintf(out, "bus %s on %s, %zu meters\n", bus->id, bus->line.path,
                       bus->meter_count);
-        const int64_t permille = print_bus(bus, out);
-        (void)fprintf(out, "  %lld.%lld %% of the line's time%s\n", (long long)(permille / 10),
-                      (long long)(permille % 10),
-                      permille > 1000 ? ": too much, the periods cannot be kept" : "");
+        const int64_t share_ppm = print_bus(bus, out);
+        (void)fprintf(out, "  %lld.%lld %% of the line's time%s\n",
+                      (long long)(share_ppm / 10000), (long long)(share_ppm / 1000 % 10),
+                      share_ppm > 1000000 ? ": too much, the periods cannot be kept" : "");
     }
 }

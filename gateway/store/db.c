@@ -91,21 +91,25 @@ void db_rollback(struct db *db) {
 
 /* --- opening ----------------------------------------------------------------------------- */
 
-/* The file must be ours alone to write; SQLite itself would take any. */
+/*
+ * The file must be ours alone; SQLite itself would take any. It is looked at and not opened:
+ * closing a descriptor of our own would drop the locks this process has on it.
+ */
 static enum gw_status claim_file(struct db *db, const char *path) {
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat info;
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        (void)snprintf(db->error, sizeof db->error, "%s: %s", path, strerrordesc_np(errno));
-        if (fd >= 0) {
-            (void)close(fd);
+    if (lstat(path, &info) != 0) {
+        const int fd =
+            errno == ENOENT ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+        if (fd < 0) {
+            (void)snprintf(db->error, sizeof db->error, "%s: %s", path, strerrordesc_np(errno));
+            return GW_EPERMISSION;
         }
-        return GW_EPERMISSION;
+        (void)close(fd);
+        return GW_OK;
     }
-    (void)close(fd);
     const char *fault = !S_ISREG(info.st_mode)               ? "is no plain file"
                         : info.st_uid != geteuid()           ? "belongs to another user"
-                        : info.st_mode & (S_IWGRP | S_IWOTH) ? "others can write it; chmod 600"
+                        : info.st_mode & (S_IRWXG | S_IRWXO) ? "others can use it; chmod 600"
                                                              : NULL;
     if (fault) {
         (void)snprintf(db->error, sizeof db->error, "%s: %s", path, fault);

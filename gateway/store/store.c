@@ -13,9 +13,8 @@
 enum {
     DELETE_STEP = 5000, /* rows one housekeeping step may delete */
     THIN_STEP = 5000,
-    FREE_PAGES = 64,        /* what a few commits need */
-    FLOOR_STEP_MS = 600000, /* how often a synchronised time is written down */
-    GAP_DISK_SHORT = 1
+    FREE_PAGES = 64,       /* what a few commits need */
+    FLOOR_STEP_MS = 600000 /* how often a synchronised time is written down */
 };
 
 static const char *const steps[] = {
@@ -312,7 +311,20 @@ static struct store_reading row_of(sqlite3_stmt *row) {
                                   .quality = (uint8_t)sqlite3_column_int(row, 4)};
 }
 
-/* The gap that covers a sequence number, if there is one. */
+/* What was acknowledged and has expired, up to the next gap or the oldest reading. */
+static enum gw_status read_expired(struct store *store, uint64_t from,
+                                   struct store_batch *batch) {
+    char query[80];
+    int64_t next = 0;
+    (void)snprintf(query, sizeof query, "SELECT min(first_seq) FROM gap WHERE first_seq > %llu",
+                   (unsigned long long)from);
+    const enum gw_status status = db_number(&store->db, query, (int64_t)store->tail, &next);
+    batch->last_seq = ((uint64_t)next < store->tail ? (uint64_t)next : store->tail) - 1;
+    batch->reason = STORE_GAP_EXPIRED;
+    return status;
+}
+
+/* The gap that covers a sequence number that is stored no more, if there is one. */
 static enum gw_status read_gap(struct store *store, uint64_t from, struct store_batch *batch) {
     sqlite3_stmt *gap = store->statements[GAP_AT];
     sqlite3_bind_int64(gap, 1, (int64_t)from);
@@ -321,6 +333,9 @@ static enum gw_status read_gap(struct store *store, uint64_t from, struct store_
     if (code == SQLITE_ROW) {
         batch->first_seq = (uint64_t)sqlite3_column_int64(gap, 0);
         batch->last_seq = (uint64_t)sqlite3_column_int64(gap, 1);
+        batch->reason = STORE_GAP_DISK_SHORT;
+    } else if (code == SQLITE_DONE && from < store->tail) {
+        status = read_expired(store, from, batch);
     } else {
         status = code == SQLITE_DONE ? GW_NONE : db_failed(&store->db, "gap");
     }
@@ -446,7 +461,7 @@ static enum gw_status record_gap(struct store *store, uint64_t first, uint64_t l
                    "UPDATE gap SET last_seq = %llu WHERE last_seq = %llu;"
                    "INSERT INTO gap SELECT %llu, %llu, %d WHERE changes() = 0",
                    (unsigned long long)last, (unsigned long long)first - 1,
-                   (unsigned long long)first, (unsigned long long)last, GAP_DISK_SHORT);
+                   (unsigned long long)first, (unsigned long long)last, STORE_GAP_DISK_SHORT);
     return db_exec(&store->db, text);
 }
 

@@ -37,11 +37,15 @@ struct store_reading {
     int64_t value_micro;
 };
 
+/* Why readings are no more. */
+enum store_gap { STORE_GAP_DISK_SHORT = 1, STORE_GAP_EXPIRED = 2 };
+
 /* What follows a sequence number: readings, or a gap. */
 struct store_batch {
     uint64_t first_seq;
-    size_t count; /* readings; 0 = a gap from first_seq to last_seq, or nothing */
+    size_t count; /* readings; 0 = a gap from first_seq to last_seq */
     uint64_t last_seq;
+    int reason; /* of a gap: enum store_gap */
 };
 
 enum { STORE_ERROR_MAX = 300 };
@@ -81,8 +85,8 @@ MUST_CHECK enum gw_status store_number(struct store *store, struct store_point *
 MUST_CHECK enum gw_status store_append(struct store *store,
                                        const struct store_reading *readings, size_t count);
 
-/* Reads on from a sequence number: readings into out (at most cap) or the gap that starts
- * there. */
+/* Reads on from a sequence number (>= 1): readings into out (at most cap) or the gap that it
+ * lies in, thinned out or expired. GW_NONE: nothing is stored from there on. */
 MUST_CHECK enum gw_status store_read(struct store *store, uint64_t from,
                                      struct store_reading *out, size_t cap,
                                      struct store_batch *batch);

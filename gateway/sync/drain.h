@@ -61,8 +61,8 @@ void drain_sent(struct drain *drain, int64_t now_ms, uint64_t last, uint64_t tok
 /* The broker has taken it. An unknown token changes nothing. */
 void drain_confirmed(struct drain *drain, uint64_t token);
 
-/* The cloud has committed everything up to a record. false: it speaks of records that were
- * never sent; nothing changes. */
+/* The cloud has committed everything up to a record. false: it speaks of records that do not
+ * exist; nothing changes. (After a restart it may know more than we remember having sent.) */
 bool drain_acknowledged(struct drain *drain, int64_t now_ms, uint64_t through);
 /* The cloud asks for records again. false: they do not exist. */
 bool drain_rewind(struct drain *drain, uint64_t from);

@@ -10,6 +10,7 @@
 #include "gateway/sync/mqtt.h"
 
 #include <MQTTAsync.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
@@ -95,10 +96,21 @@ struct delivery {
 
 /* --- configuration ------------------------------------------------------------------------ */
 
-static bool is_loopback(const char *host) {
-    const size_t len = strcspn(host, ":/");
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0 ||
-           (len == 9 && strncmp(host, "localhost", 9) == 0);
+/* An address of this machine, written as one: a name that only begins like it is none. */
+static bool is_loopback(const char *host_port) {
+    char host[64];
+    struct in_addr v4;
+    const char *colon = strrchr(host_port, ':');
+    const size_t len = colon && colon[-1] != ':' && !strchr(colon, ']')
+                           ? (size_t)(colon - host_port)
+                           : strlen(host_port);
+    if (len >= sizeof host) {
+        return false;
+    }
+    memcpy(host, host_port, len);
+    host[len] = '\0';
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
 enum gw_status mqtt_transport_check(const struct mqtt_transport *transport, char *why) {

@@ -38,6 +38,7 @@ static uint8_t *signed_bytes(const char *domain, const char *gateway, const uint
     return out;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): bytes in, bytes out, and what they are bound to */
 enum gw_status seal_close(const struct seal_secret *secret, const char *domain,
                           const char *gateway, const uint8_t *payload, size_t payload_len,
                           uint8_t *buf, size_t cap, size_t *len) {
@@ -66,6 +67,7 @@ static const struct seal_key *find_key(const struct seal_key *keys, size_t count
     return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): bytes in, bytes out, and what they are bound to */
 enum gw_status seal_open(const struct seal_key *keys, size_t key_count, enum seal_role role,
                          const char *domain, const char *gateway, const uint8_t *buf,
                          size_t len, struct wire_scratch *scratch, const uint8_t **payload,
@@ -133,7 +135,7 @@ enum gw_status seal_secret_save(const struct seal_secret *secret, const char *pa
 
 /* A key file that others can read is no secret. */
 static enum gw_status read_private(const char *path, char *text, size_t size, char *error) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would block */
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0) {
         (void)snprintf(error, ERROR_MAX, "%s: %s", path, strerrordesc_np(errno));
@@ -157,8 +159,10 @@ static bool parse_secret(const char *text, struct seal_secret *out) {
     char role[16];
     char hex[2 * SEAL_SECRET_BYTES + 1];
     char key_id[12];
-    if (sscanf(text, "role: %15[a-z]\nkey_id: %11[0-9]\nsecret: %128[0-9a-f]", role, key_id,
-               hex) != 3) {
+    int end = 0;
+    if (sscanf(text, "role: %15[a-z]\nkey_id: %11[0-9]\nsecret: %128[0-9a-f]%n", role, key_id,
+               hex, &end) != 3 ||
+        text[(size_t)end + strspn(text + end, "\n")] != '\0') {
         return false;
     }
     const unsigned long id = strtoul(key_id, NULL, 10);
@@ -174,19 +178,27 @@ static bool parse_secret(const char *text, struct seal_secret *out) {
     return !bad && len == SEAL_SECRET_BYTES && out->role < ROLES && id > 0 && id <= INT32_MAX;
 }
 
+/* The second half of a secret key is its public key: a digit that got lost shows there. */
+static bool is_consistent(struct seal_secret *secret) {
+    uint8_t again[SEAL_SECRET_BYTES];
+    crypto_sign_seed_keypair(secret->public_key, again, secret->secret_key);
+    const bool same = sodium_memcmp(again, secret->secret_key, sizeof again) == 0;
+    sodium_memzero(again, sizeof again);
+    return same;
+}
+
 enum gw_status seal_secret_load(const char *path, struct seal_secret *out, char *error) {
     char text[400] = "";
     const enum gw_status status = read_private(path, text, sizeof text, error);
     if (status != GW_OK) {
         return status;
     }
-    const bool good = parse_secret(text, out);
+    const bool good = parse_secret(text, out) && is_consistent(out);
     sodium_memzero(text, sizeof text);
     if (!good) {
         seal_wipe(out);
         (void)snprintf(error, ERROR_MAX, "%s: is no key file of metergatectl keygen", path);
         return GW_ECONFIG;
     }
-    crypto_sign_ed25519_sk_to_pk(out->public_key, out->secret_key);
     return GW_OK;
 }

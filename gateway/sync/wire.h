@@ -35,6 +35,7 @@ enum {
 /* Memory for one decoding. Reset by each decode call; what it hands out is zeroed. */
 struct wire_scratch {
     size_t used;
+    bool is_exhausted;
     _Alignas(16) uint8_t bytes[WIRE_SCRATCH_BYTES];
 };
 
@@ -64,12 +65,13 @@ struct wire_batch {
     struct wire_value values[WIRE_BATCH_MAX];
 };
 
-/* u/r: records that were thinned out; stands for all of first_seq..last_seq. */
+/* u/r: records that are no more; stands for all of first_seq..last_seq. */
+enum wire_gap_reason { WIRE_GAP_DISK_SHORT = 1, WIRE_GAP_EXPIRED = 2 };
 struct wire_gap {
     uint64_t first_seq;
     uint64_t last_seq;
     uint64_t count;
-    uint32_t reason; /* 1 = the disk was short */
+    uint32_t reason; /* enum wire_gap_reason */
 };
 
 struct wire_record {

@@ -13,6 +13,7 @@ static void *take(void *context, size_t size) {
     struct wire_scratch *scratch = context;
     const size_t whole = (size + 15) & ~(size_t)15;
     if (whole < size || whole > sizeof scratch->bytes - scratch->used) {
+        scratch->is_exhausted = true;
         return NULL;
     }
     void *out = scratch->bytes + scratch->used;
@@ -25,23 +26,38 @@ static void give_back(void *context, void *pointer) {
     (void)pointer;
 }
 
-static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf,
-                                size_t len, struct wire_scratch *scratch) {
+/* A kind of message: what protobuf-c unpacks, and what becomes of it. */
+struct kind {
+    const ProtobufCMessageDescriptor *type;
+    enum gw_status (*copy)(const void *message, void *out);
+    size_t size; /* of *out */
+};
+
+/* Into the scratch first, so that *out is written only when all of it is right. */
+static enum gw_status decode(const struct kind *kind, const uint8_t *buf, size_t len,
+                             struct wire_scratch *scratch, void *out) {
     ProtobufCAllocator allocator = {
         .alloc = take, .free = give_back, .allocator_data = scratch};
     scratch->used = 0;
-    return protobuf_c_message_unpack(type, &allocator, len, buf);
-}
-
-/* GW_OK with the message, or why there is none. */
-static enum gw_status open_message(const ProtobufCMessageDescriptor *type, const uint8_t *buf,
-                                   size_t len, struct wire_scratch *scratch,
-                                   ProtobufCMessage **out) {
+    scratch->is_exhausted = false;
     if (len > WIRE_MESSAGE_MAX) {
         return GW_ETOOLONG;
     }
-    *out = unpack(type, buf, len, scratch);
-    return *out ? GW_OK : GW_EINVALID;
+    const ProtobufCMessage *message =
+        protobuf_c_message_unpack(kind->type, &allocator, len, buf);
+    void *draft = message ? take(scratch, kind->size) : NULL;
+    if (!draft) {
+        return scratch->is_exhausted ? GW_ETOOLONG : GW_EINVALID;
+    }
+    const enum gw_status status = kind->copy(message, draft);
+    if (status == GW_OK) {
+        memcpy(out, draft, kind->size);
+    }
+    return status;
+}
+
+static enum gw_status checked(bool is_good) {
+    return is_good ? GW_OK : GW_EINVALID;
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
@@ -111,12 +127,16 @@ static bool copy_columns(const struct columns *columns, struct wire_value *out) 
 
 /* --- u/r --------------------------------------------------------------------------------- */
 
-static bool copy_batch(const Metergate__V1__ReadingBatch *from, struct wire_record *out) {
+static enum gw_status copy_batch(const Metergate__V1__ReadingBatch *from,
+                                 struct wire_record *out) {
     const size_t count = from->n_point;
-    if (count == 0 || count > WIRE_BATCH_MAX || from->n_at_ms != count ||
-        from->n_value != count || (from->n_quality != 0 && from->n_quality != count) ||
-        from->first_seq == 0 || from->first_seq > INT64_MAX - WIRE_BATCH_MAX) {
-        return false;
+    if (count > WIRE_BATCH_MAX) {
+        return GW_ETOOLONG;
+    }
+    if (count == 0 || from->n_at_ms != count || from->n_value != count ||
+        (from->n_quality != 0 && from->n_quality != count) || from->first_seq == 0 ||
+        from->first_seq > INT64_MAX - WIRE_BATCH_MAX) {
+        return GW_EINVALID;
     }
     const struct columns columns = {.count = count,
                                     .base_ms = from->base_ms,
@@ -124,11 +144,10 @@ static bool copy_batch(const Metergate__V1__ReadingBatch *from, struct wire_reco
                                     .at_ms = from->at_ms,
                                     .value = from->value,
                                     .quality = from->n_quality ? from->quality : NULL};
-    out->is_gap = false;
     out->batch.first_seq = from->first_seq;
     out->batch.count = count;
-    return copy_sender(from->sender, false, &out->sender) &&
-           copy_columns(&columns, out->batch.values);
+    return checked(copy_sender(from->sender, false, &out->sender) &&
+                   copy_columns(&columns, out->batch.values));
 }
 
 static bool copy_gap(const Metergate__V1__GapRecord *from, struct wire_record *out) {
@@ -142,39 +161,35 @@ static bool copy_gap(const Metergate__V1__GapRecord *from, struct wire_record *o
            gap->stream == METERGATE__V1__STREAM__STREAM_READINGS && gap->first_seq > 0 &&
            gap->last_seq >= gap->first_seq && gap->last_seq < INT64_MAX &&
            gap->count == gap->last_seq - gap->first_seq + 1 &&
-           gap->reason == METERGATE__V1__GAP_REASON__GAP_DISK_SHORT;
+           (gap->reason == METERGATE__V1__GAP_REASON__GAP_DISK_SHORT ||
+            gap->reason == METERGATE__V1__GAP_REASON__GAP_EXPIRED);
+}
+
+static enum gw_status copy_record(const void *message, void *out) {
+    const Metergate__V1__ReadingRecord *record = message;
+    if (!record->batch == !record->gap) {
+        return GW_EINVALID; /* neither, or both */
+    }
+    return record->batch ? copy_batch(record->batch, out) : checked(copy_gap(record->gap, out));
 }
 
 enum gw_status wire_record_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                   struct wire_record *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__reading_record__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    const Metergate__V1__ReadingRecord *record = (const void *)message;
-    if (!record->batch == !record->gap) {
-        return GW_EINVALID; /* neither, or both */
-    }
-    const bool good =
-        record->batch ? copy_batch(record->batch, out) : copy_gap(record->gap, out);
-    return good ? GW_OK : GW_EINVALID;
+    static const struct kind kind = {&metergate__v1__reading_record__descriptor, copy_record,
+                                     sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }
 
 /* --- u/now, u/birth, u/hb, s ------------------------------------------------------------- */
 
-enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
-                               struct wire_now *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__now__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    const Metergate__V1__Now *from = (const void *)message;
+static enum gw_status copy_now(const void *message, void *result) {
+    const Metergate__V1__Now *from = message;
+    struct wire_now *out = result;
     const size_t count = from->n_point;
-    if (count > WIRE_NOW_MAX || from->n_at_ms != count || from->n_value != count ||
+    if (count > WIRE_NOW_MAX) {
+        return GW_ETOOLONG;
+    }
+    if (from->n_at_ms != count || from->n_value != count ||
         (from->n_quality != 0 && from->n_quality != count)) {
         return GW_EINVALID;
     }
@@ -185,9 +200,14 @@ enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scrat
                                     .value = from->value,
                                     .quality = from->n_quality ? from->quality : NULL};
     out->count = count;
-    return copy_sender(from->sender, false, &out->sender) && copy_columns(&columns, out->values)
-               ? GW_OK
-               : GW_EINVALID;
+    return checked(copy_sender(from->sender, false, &out->sender) &&
+                   copy_columns(&columns, out->values));
+}
+
+enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                               struct wire_now *out) {
+    static const struct kind kind = {&metergate__v1__now__descriptor, copy_now, sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }
 
 static bool copy_heads(Metergate__V1__StreamHead *const *from, size_t count,
@@ -226,12 +246,17 @@ static bool copy_meter(const Metergate__V1__MeterInfo *from, struct wire_meter *
            copy_id(from->address, WIRE_METER_ID_MAX, out->address);
 }
 
-static bool copy_birth(const Metergate__V1__Birth *from, struct wire_birth *out) {
-    if (from->n_meter > WIRE_BIRTH_METERS_MAX || !is_time(from->at_ms) || from->part == 0 ||
-        from->part > from->parts || !copy_sender(from->sender, true, &out->sender) ||
+static enum gw_status copy_birth(const void *message, void *result) {
+    const Metergate__V1__Birth *from = message;
+    struct wire_birth *out = result;
+    if (from->n_meter > WIRE_BIRTH_METERS_MAX) {
+        return GW_ETOOLONG;
+    }
+    if (!is_time(from->at_ms) || from->part == 0 || from->part > from->parts ||
+        !copy_sender(from->sender, true, &out->sender) ||
         !copy_id(from->version, WIRE_METER_ID_MAX, out->version) ||
         !copy_heads(from->head, from->n_head, out->heads)) {
-        return false;
+        return GW_EINVALID;
     }
     out->at_ms = from->at_ms;
     out->part = from->part;
@@ -240,21 +265,17 @@ static bool copy_birth(const Metergate__V1__Birth *from, struct wire_birth *out)
     out->meter_count = from->n_meter;
     for (size_t i = 0; i < from->n_meter; i++) {
         if (!copy_meter(from->meter[i], &out->meters[i])) {
-            return false;
+            return GW_EINVALID;
         }
     }
-    return true;
+    return GW_OK;
 }
 
 enum gw_status wire_birth_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                  struct wire_birth *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__birth__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    return copy_birth((const void *)message, out) ? GW_OK : GW_EINVALID;
+    static const struct kind kind = {&metergate__v1__birth__descriptor, copy_birth,
+                                     sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }
 
 static void copy_health(const Metergate__V1__Health *from, struct wire_health *out) {
@@ -272,15 +293,9 @@ static void copy_health(const Metergate__V1__Health *from, struct wire_health *o
                                 .readings_thinned = from->readings_thinned};
 }
 
-enum gw_status wire_heartbeat_decode(const uint8_t *buf, size_t len,
-                                     struct wire_scratch *scratch, struct wire_heartbeat *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__heartbeat__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    const Metergate__V1__Heartbeat *from = (const void *)message;
+static enum gw_status copy_heartbeat(const void *message, void *result) {
+    const Metergate__V1__Heartbeat *from = message;
+    struct wire_heartbeat *out = result;
     if (!is_time(from->at_ms) || !copy_sender(from->sender, true, &out->sender) ||
         !copy_heads(from->head, from->n_head, out->heads)) {
         return GW_EINVALID;
@@ -293,31 +308,38 @@ enum gw_status wire_heartbeat_decode(const uint8_t *buf, size_t len,
     return GW_OK;
 }
 
-enum gw_status wire_state_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
-                                 struct wire_state *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__state__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    const Metergate__V1__State *from = (const void *)message;
-    if (!is_time(from->at_ms) || !copy_sender(from->sender, true, &out->sender)) {
-        return GW_EINVALID;
-    }
+enum gw_status wire_heartbeat_decode(const uint8_t *buf, size_t len,
+                                     struct wire_scratch *scratch, struct wire_heartbeat *out) {
+    static const struct kind kind = {&metergate__v1__heartbeat__descriptor, copy_heartbeat,
+                                     sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
+}
+
+static enum gw_status copy_state(const void *message, void *result) {
+    const Metergate__V1__State *from = message;
+    struct wire_state *out = result;
     out->online = from->online;
     out->at_ms = from->at_ms;
-    return GW_OK;
+    return checked(is_time(from->at_ms) && copy_sender(from->sender, true, &out->sender));
+}
+
+enum gw_status wire_state_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                 struct wire_state *out) {
+    static const struct kind kind = {&metergate__v1__state__descriptor, copy_state,
+                                     sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }
 
 /* --- d/ack ------------------------------------------------------------------------------- */
 
-static bool copy_ack(const Metergate__V1__Ack *from, struct wire_ack *out) {
+static enum gw_status copy_ack(const void *message, void *result) {
+    const Metergate__V1__Ack *from = message;
+    struct wire_ack *out = result;
     if (from->version != 1 || from->n_through > WIRE_STREAMS || from->n_resend > WIRE_STREAMS ||
         from->base.n_unknown_fields != 0 ||
         !copy_id(from->operator_, WIRE_ID_MAX, out->operator_id) ||
         !copy_id(from->gateway, WIRE_ID_MAX, out->gateway)) {
-        return false;
+        return GW_EINVALID;
     }
     out->through_count = from->n_through;
     out->resend_count = from->n_resend;
@@ -326,43 +348,34 @@ static bool copy_ack(const Metergate__V1__Ack *from, struct wire_ack *out) {
     out->wants_birth = from->has_birth && from->birth;
     for (size_t i = 0; i < from->n_through; i++) {
         const Metergate__V1__StreamAck *row = from->through[i];
-        if (!is_stream((int)row->stream) || row->through > INT64_MAX) {
-            return false;
+        if (!is_stream((int)row->stream) || row->through > INT64_MAX ||
+            row->base.n_unknown_fields != 0) {
+            return GW_EINVALID;
         }
         out->through[i] = (struct wire_position){
             .stream = (enum wire_stream)row->stream, .epoch = row->epoch, .seq = row->through};
     }
     for (size_t i = 0; i < from->n_resend; i++) {
         const Metergate__V1__StreamResend *row = from->resend[i];
-        if (!is_stream((int)row->stream) || row->from == 0 || row->from > INT64_MAX) {
-            return false;
+        if (!is_stream((int)row->stream) || row->from == 0 || row->from > INT64_MAX ||
+            row->base.n_unknown_fields != 0) {
+            return GW_EINVALID;
         }
         out->resend[i] = (struct wire_position){
             .stream = (enum wire_stream)row->stream, .epoch = row->epoch, .seq = row->from};
     }
-    return true;
+    return GW_OK;
 }
 
 enum gw_status wire_ack_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                struct wire_ack *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__ack__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    return copy_ack((const void *)message, out) ? GW_OK : GW_EINVALID;
+    static const struct kind kind = {&metergate__v1__ack__descriptor, copy_ack, sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }
 
-enum gw_status wire_signed_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
-                                  struct wire_signed *out) {
-    ProtobufCMessage *message;
-    const enum gw_status status =
-        open_message(&metergate__v1__signed__descriptor, buf, len, scratch, &message);
-    if (status != GW_OK) {
-        return status;
-    }
-    const Metergate__V1__Signed *from = (const void *)message;
+static enum gw_status copy_signed(const void *message, void *result) {
+    const Metergate__V1__Signed *from = message;
+    struct wire_signed *out = result;
     if (from->signature.len != WIRE_SIGNATURE_BYTES || from->payload.len == 0 ||
         from->base.n_unknown_fields != 0) {
         return GW_EINVALID;
@@ -372,4 +385,11 @@ enum gw_status wire_signed_decode(const uint8_t *buf, size_t len, struct wire_sc
     out->key_id = from->key_id;
     memcpy(out->signature, from->signature.data, WIRE_SIGNATURE_BYTES);
     return GW_OK;
+}
+
+enum gw_status wire_signed_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
+                                  struct wire_signed *out) {
+    static const struct kind kind = {&metergate__v1__signed__descriptor, copy_signed,
+                                     sizeof *out};
+    return decode(&kind, buf, len, scratch, out);
 }

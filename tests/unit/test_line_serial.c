@@ -18,7 +18,7 @@ static const struct line_settings line_8n1 = {9600, 8, 'N', 1};
 static void open_line(const char *path, struct clock *clock, struct line **line) {
     char error[LINE_ERROR_MAX] = "";
     clock_init(clock);
-    cr_assert_eq(line_open(path, clock, line, error), BRIDGE_OK, "%s", error);
+    cr_assert_eq(line_open(path, NULL, clock, line, error), BRIDGE_OK, "%s", error);
 }
 
 static enum bridge_status refused(const char *path, char *error) {
@@ -26,7 +26,7 @@ static enum bridge_status refused(const char *path, char *error) {
     clock_init(&clock);
     struct line *line = NULL;
     *error = '\0';
-    const enum bridge_status status = line_open(path, &clock, &line, error);
+    const enum bridge_status status = line_open(path, NULL, &clock, &line, error);
     cr_expect_null(line, "a line came with %s", bridge_status_text(status));
     if (status == BRIDGE_OK) {
         line_close(line);
