@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_TRANSPORT(name) extern const struct line_transport name##_transport;
+#include "bridges/lines.def"
+#undef LINE_TRANSPORT
+
 static const uint32_t bauds[] = {300,   600,   1200,  2400,   4800,   9600,
                                  19200, 38400, 57600, 115200, 230400, 460800};
 
@@ -58,11 +62,20 @@ void line_settings_format(const struct line_settings *settings, char *text) {
                    settings->data_bits, settings->parity, settings->stop_bits);
 }
 
-/* What stands before any setting: of a USB identity vendor, product and serial number, which
- * may look like a baud rate. */
+/* What stands before any setting: the colons of a USB identity or of a host and port are no
+ * sign of one, and what is between them may look like a baud rate. */
 static const char *skip_identity(const char *text) {
+    static const struct {
+        const char *prefix;
+        int colons;
+    } forms[] = {{"usb:", 3}, {"tcp:", 2}, {"modbus-tcp:", 2}};
     const char *at = text;
-    for (int colons = 0; strncmp(text, "usb:", 4) == 0 && colons < 3; colons++) {
+    int colons = 0;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        colons = strncmp(text, forms[i].prefix, strlen(forms[i].prefix)) == 0 ? forms[i].colons
+                                                                              : colons;
+    }
+    for (; colons > 0; colons--) {
         const char *colon = strchr(at, ':');
         if (!colon) {
             return at + strlen(at);
@@ -133,4 +146,19 @@ void line_close(struct line *line) {
     if (line) {
         line->ops->close(line);
     }
+}
+
+enum bridge_status line_open(const char *path, const struct line_options *options,
+                             const struct clock *clock, struct line **out, char *error) {
+    static const struct line_transport *const transports[] = {
+#define LINE_TRANSPORT(name) &name##_transport,
+#include "bridges/lines.def"
+#undef LINE_TRANSPORT
+    };
+    static const struct line_options defaults = {.rs485 = LINE_RS485_ADAPTER};
+    size_t i = 0;
+    while (strncmp(path, transports[i]->prefix, strlen(transports[i]->prefix)) != 0) {
+        i++; /* the last prefix is empty */
+    }
+    return transports[i]->open(path, options ? options : &defaults, clock, out, error);
 }

@@ -4,6 +4,8 @@
  *
  *   "/dev/ttyUSB0:9600:8E1"           path, then optional baud, then optional framing
  *   "usb:0403:6001:A50285BI:9600:8E1" the adapter with that USB identity, wherever it is
+ *   "tcp:10.0.0.7:4001:9600:8E1"      serial over TCP: a device server with a line behind it
+ *   "modbus-tcp:10.0.0.8:502"         Modbus TCP; given out and taken as RTU frames
  *
  * The port is opened exclusively (TIOCEXCL and flock) and raw; several baud rates and framings
  * may share one line, set before a transaction and read back. All waits end at a deadline of
@@ -37,6 +39,19 @@ struct line_address {
     bool has_settings; /* false: the text named none, settings is all zero */
 };
 
+/* Who turns the direction of an RS-485 line. */
+enum line_rs485 {
+    LINE_RS485_ADAPTER, /* the adapter itself: nothing to do */
+    LINE_RS485_KERNEL,  /* the serial driver (TIOCSRS485) */
+    LINE_RS485_RTS      /* we: RTS on while sending; the last resort */
+};
+#define LINE_RS485_WORDS "adapter|kernel|rts"
+
+struct line_options {
+    int rs485;              /* enum line_rs485 */
+    bool wants_low_latency; /* asks the driver for it; a driver that has none is no fault */
+};
+
 struct line;
 
 /* What a transport does. Deadlines and times are CLOCK_MONOTONIC microseconds. */
@@ -57,6 +72,14 @@ struct line_ops {
 struct line {
     const struct line_ops *ops;
     const struct clock *clock;
+    bool is_packet; /* frames come whole: no character times, no silences */
+};
+
+/* A way to reach a line by a prefix of its path; see lines.def. */
+struct line_transport {
+    const char *prefix;
+    enum bridge_status (*open)(const char *path, const struct line_options *options,
+                               const struct clock *clock, struct line **out, char *error);
 };
 
 /* "9600:8E1", "9600 8E1" or "9600" (8N1). BRIDGE_EINVALID: no such setting. */
@@ -75,12 +98,13 @@ int64_t line_chars_us(const struct line_settings *settings, size_t n);
 int64_t line_silence_us(const struct line_settings *settings);
 
 /*
- * Opens a tty. *out belongs to the caller until line_close. On failure a sentence for people
- * stands in error (LINE_ERROR_MAX bytes). BRIDGE_EBUSY: held by another program;
- * BRIDGE_EGONE: not there; BRIDGE_EPORT: not a tty.
+ * Opens a line; options NULL = an adapter that does all by itself. *out belongs to the caller
+ * until line_close. On failure a sentence for people stands in error (LINE_ERROR_MAX bytes).
+ * BRIDGE_EBUSY: held by another program; BRIDGE_EGONE: not there; BRIDGE_EPORT: not a tty.
  */
-MUST_CHECK enum bridge_status line_open(const char *path, const struct clock *clock,
-                                        struct line **out, char *error);
+MUST_CHECK enum bridge_status line_open(const char *path, const struct line_options *options,
+                                        const struct clock *clock, struct line **out,
+                                        char *error);
 void line_close(struct line *line); /* NULL is allowed */
 
 #endif

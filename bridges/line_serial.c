@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/serial.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ enum { PTY_MAJOR_FIRST = 136, PTY_MAJOR_LAST = 143, WRITE_WAIT_US = 1000000 };
 struct serial {
     struct line line; /* first: a struct line * is a struct serial * */
     int fd;
+    bool drives_rts;
+    struct line_settings settings; /* in force */
     bool is_pty; /* drops parity and framing in silence (RELIABILITY: limits of the bench) */
 };
 
@@ -79,6 +82,7 @@ static enum bridge_status serial_set(struct line *line, const struct line_settin
     }
     const tcflag_t mask = CSIZE | PARENB | PARODD | CSTOPB;
     const bool as_asked = cfgetospeed(&got) == speed && (got.c_cflag & mask) == framing;
+    serial->settings = *settings;
     return as_asked || serial->is_pty ? BRIDGE_OK : BRIDGE_EPORT;
 }
 
@@ -103,8 +107,8 @@ static int wait_for(const struct serial *serial, short events, int64_t deadline_
     }
 }
 
-static enum bridge_status serial_write(struct line *line, const uint8_t *buf, size_t len) {
-    struct serial *serial = serial_of(line);
+static enum bridge_status write_all(struct serial *serial, const uint8_t *buf, size_t len) {
+    const struct line *line = &serial->line;
     const int64_t deadline_us = clock_mono_us(line->clock) + WRITE_WAIT_US;
     size_t done = 0;
     while (done < len) {
@@ -120,6 +124,24 @@ static enum bridge_status serial_write(struct line *line, const uint8_t *buf, si
         }
     }
     return BRIDGE_OK;
+}
+
+static void serial_sleep_until(struct line *line, int64_t until_us);
+
+/* RTS turns the line round: held until the last stop bit can have left. */
+static enum bridge_status serial_write(struct line *line, const uint8_t *buf, size_t len) {
+    struct serial *serial = serial_of(line);
+    const int rts = TIOCM_RTS;
+    if (!serial->drives_rts) {
+        return write_all(serial, buf, len);
+    }
+    if (ioctl(serial->fd, TIOCMBIS, &rts) != 0) {
+        return BRIDGE_EGONE;
+    }
+    const enum bridge_status status = write_all(serial, buf, len);
+    serial_sleep_until(line,
+                       clock_mono_us(line->clock) + line_chars_us(&serial->settings, len));
+    return ioctl(serial->fd, TIOCMBIC, &rts) == 0 ? status : BRIDGE_EGONE;
 }
 
 static enum bridge_status serial_read(struct line *line, uint8_t *buf, size_t cap,
@@ -189,32 +211,64 @@ static enum bridge_status claim(int fd, const char *path, bool *is_pty, char *er
     return BRIDGE_OK;
 }
 
-static enum bridge_status open_path(const char *path, const struct clock *clock,
-                                    struct line **out, char *error) {
+/* A driver without the flag still works, only slower. */
+static void ask_low_latency(int fd) {
+    struct serial_struct info;
+    if (ioctl(fd, TIOCGSERIAL, &info) == 0) {
+        info.flags |= (int)ASYNC_LOW_LATENCY;
+        (void)ioctl(fd, TIOCSSERIAL, &info);
+    }
+}
+
+static enum bridge_status apply(int fd, const char *path, const struct line_options *options,
+                                char *error) {
+    if (options->wants_low_latency) {
+        ask_low_latency(fd);
+    }
+    if (options->rs485 == LINE_RS485_KERNEL) {
+        struct serial_rs485 rs485 = {.flags = SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND};
+        if (ioctl(fd, TIOCSRS485, &rs485) != 0) {
+            (void)snprintf(error, LINE_ERROR_MAX,
+                           "%s: its driver has no RS-485 mode; set rs485: adapter or rts",
+                           path);
+            return BRIDGE_EPORT;
+        }
+    }
+    const int rts = TIOCM_RTS;
+    if (options->rs485 == LINE_RS485_RTS && ioctl(fd, TIOCMBIC, &rts) != 0) {
+        (void)snprintf(error, LINE_ERROR_MAX, "%s: has no RTS; set rs485: adapter", path);
+        return BRIDGE_EPORT;
+    }
+    return BRIDGE_OK;
+}
+
+static enum bridge_status open_serial(const char *path, const struct line_options *options,
+                                      const struct clock *clock, struct line **out,
+                                      char *error) {
     const int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return open_failed(path, error);
     }
     bool is_pty = false;
     enum bridge_status status = claim(fd, path, &is_pty, error);
+    status = status == BRIDGE_OK ? apply(fd, path, options, error) : status;
     struct serial *serial = status == BRIDGE_OK ? calloc(1, sizeof *serial) : NULL;
     if (!serial) {
+        (void)ioctl(fd, TIOCNXCL);
         (void)close(fd);
         return status == BRIDGE_OK ? BRIDGE_ENOMEM : status;
     }
     serial->line = (struct line){.ops = &serial_ops, .clock = clock};
     serial->fd = fd;
     serial->is_pty = is_pty;
+    serial->drives_rts = options->rs485 == LINE_RS485_RTS;
     *out = &serial->line;
     return BRIDGE_OK;
 }
 
-enum bridge_status line_open(const char *path, const struct clock *clock, struct line **out,
-                             char *error) {
+static enum bridge_status open_usb(const char *path, const struct line_options *options,
+                                   const struct clock *clock, struct line **out, char *error) {
     char found[PORT_TEXT_MAX];
-    if (strncmp(path, "usb:", 4) != 0) {
-        return open_path(path, clock, out, error);
-    }
     const enum bridge_status status = ports_find_usb(path, found);
     if (status != BRIDGE_OK) {
         (void)snprintf(error, LINE_ERROR_MAX, "%s: %s", path,
@@ -223,5 +277,10 @@ enum bridge_status line_open(const char *path, const struct clock *clock, struct
                            : "no such adapter is plugged in");
         return status == BRIDGE_EINVALID ? BRIDGE_EPORT : status;
     }
-    return open_path(found, clock, out, error);
+    return open_serial(found, options, clock, out, error);
 }
+
+extern const struct line_transport serial_transport;
+extern const struct line_transport usb_transport;
+const struct line_transport serial_transport = {.prefix = "", .open = open_serial};
+const struct line_transport usb_transport = {.prefix = "usb:", .open = open_usb};

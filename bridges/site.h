@@ -40,6 +40,8 @@ struct site_meter {
 struct site_bus {
     char id[SITE_BUS_ID_MAX + 1];
     struct line_address line;
+    struct line_options options;
+    bool has_echo;
     int source_line;
     size_t meter_count;
     struct site_meter *meters; /* owned by the site */

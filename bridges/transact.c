@@ -31,6 +31,15 @@ static int64_t now_us(const struct transact *transact) {
     return clock_mono_us(transact->line->clock);
 }
 
+/* The time of characters and of silences on this line: none where frames come whole. */
+static int64_t chars_us(const struct transact *transact, size_t n) {
+    return transact->line->is_packet ? 0 : line_chars_us(&transact->settings, n);
+}
+
+static int64_t silence_us(const struct transact *transact) {
+    return transact->line->is_packet ? 0 : line_silence_us(&transact->settings);
+}
+
 static bool same_address(const struct meter_address *a, const struct meter_address *b) {
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
@@ -111,7 +120,7 @@ static bool search(struct transact *transact, const struct bridge *bridge,
 
 /* Throws away what has come since the last transaction, until the line has been silent. */
 static enum bridge_status settle(struct transact *transact) {
-    const int64_t silence_us = line_silence_us(&transact->settings);
+    const int64_t rest_us = silence_us(transact);
     int64_t give_up_us = 0;
     transact->line->ops->sleep_until(transact->line, transact->quiet_at_us);
     int64_t until_us = now_us(transact);
@@ -125,11 +134,11 @@ static enum bridge_status settle(struct transact *transact) {
         }
         transact->counts.noise_bytes += got;
         const int64_t at_us = now_us(transact);
-        give_up_us = give_up_us ? give_up_us : at_us + BABBLE_US + silence_us;
+        give_up_us = give_up_us ? give_up_us : at_us + BABBLE_US + rest_us;
         if (at_us > give_up_us) {
             return BRIDGE_EBABBLE;
         }
-        until_us = at_us + silence_us;
+        until_us = at_us + rest_us;
     }
 }
 
@@ -155,8 +164,8 @@ static enum bridge_status prepare(struct transact *transact,
 static void sleep_missing(struct transact *transact, const struct inbox *inbox,
                           int64_t deadline_us) {
     if (inbox->missing > 1) {
-        const int64_t due_us = now_us(transact) - WAKE_EARLY_US +
-                               line_chars_us(&transact->settings, inbox->missing);
+        const int64_t due_us =
+            now_us(transact) - WAKE_EARLY_US + chars_us(transact, inbox->missing);
         transact->line->ops->sleep_until(transact->line,
                                          due_us < deadline_us ? due_us : deadline_us);
     }
@@ -203,11 +212,9 @@ static enum bridge_status collect(struct transact *transact, const struct bridge
 /* Counts the outcome and says when the line and the address may be used again. */
 static void conclude(struct transact *transact, const struct exchange *exchange,
                      int64_t sent_us, enum bridge_status status) {
-    const int64_t began_us =
-        sent_us - line_chars_us(&transact->settings, exchange->request_len);
-    const struct line_settings *settings = &transact->settings;
-    const int64_t silence_us = line_silence_us(settings);
-    const int64_t rest_us = exchange->pause_us > silence_us ? exchange->pause_us : silence_us;
+    const int64_t began_us = sent_us - chars_us(transact, exchange->request_len);
+    const int64_t least_us = silence_us(transact);
+    const int64_t rest_us = exchange->pause_us > least_us ? exchange->pause_us : least_us;
     transact->quiet_at_us = now_us(transact) + rest_us;
     transact->counts.busy_us += (uint64_t)(transact->quiet_at_us - began_us);
     if (status == BRIDGE_OK) {
@@ -218,7 +225,39 @@ static void conclude(struct transact *transact, const struct exchange *exchange,
     transact->counts.timeouts += status != BRIDGE_ECHECKSUM;
     quarantine(transact, &exchange->address,
                sent_us + TRANSACT_LATEST_ANSWER * exchange->timeout_us +
-                   line_chars_us(settings, exchange->reply_max));
+                   chars_us(transact, exchange->reply_max));
+}
+
+/* Takes the echo of the request off the line: exactly as many bytes, exactly the same. */
+static enum bridge_status strip_echo(struct transact *transact, const struct exchange *exchange,
+                                     int64_t deadline_us) {
+    uint8_t echo[BRIDGE_REQUEST_MAX];
+    size_t have = 0;
+    while (have < exchange->request_len) {
+        size_t got = 0;
+        const enum bridge_status status = transact->line->ops->read(
+            transact->line, echo + have, exchange->request_len - have, deadline_us, &got);
+        if (status != BRIDGE_OK) {
+            return status == BRIDGE_ETIMEOUT ? BRIDGE_EECHO : status;
+        }
+        have += got;
+    }
+    return memcmp(echo, exchange->request, have) == 0 ? BRIDGE_OK : BRIDGE_EECHO;
+}
+
+/* Sends the request; *sent_us is when its last bit has left. */
+static enum bridge_status send(struct transact *transact, const struct exchange *exchange,
+                               int64_t *sent_us) {
+    *sent_us = now_us(transact) + chars_us(transact, exchange->request_len);
+    enum bridge_status status =
+        transact->line->ops->write(transact->line, exchange->request, exchange->request_len);
+    if (status == BRIDGE_OK) {
+        transact->line->ops->sleep_until(transact->line, *sent_us);
+    }
+    if (status == BRIDGE_OK && transact->has_echo) {
+        status = strip_echo(transact, exchange, *sent_us + exchange->timeout_us);
+    }
+    return status;
 }
 
 enum bridge_status transact_run(struct transact *transact, const struct line_settings *settings,
@@ -228,13 +267,11 @@ enum bridge_status transact_run(struct transact *transact, const struct line_set
     if (status != BRIDGE_OK) {
         return status;
     }
+    int64_t sent_us;
     transact->counts.requests++;
-    const int64_t sent_us = now_us(transact) + line_chars_us(settings, exchange->request_len);
-    status =
-        transact->line->ops->write(transact->line, exchange->request, exchange->request_len);
+    status = send(transact, exchange, &sent_us);
     if (status == BRIDGE_OK) {
-        const int64_t reply_us = line_chars_us(settings, exchange->reply_max);
-        transact->line->ops->sleep_until(transact->line, sent_us);
+        const int64_t reply_us = chars_us(transact, exchange->reply_max);
         status = collect(transact, bridge, exchange, sent_us + exchange->timeout_us + reply_us,
                          frame, len);
     }

@@ -41,6 +41,7 @@ struct quarantine {
 
 struct transact {
     struct line *line;
+    bool has_echo; /* the line gives back what is sent; configured, never guessed */
     struct line_settings settings; /* in force; baud 0 = none yet */
     int64_t quiet_at_us;           /* no request before this */
     struct quarantine quarantines[TRANSACT_QUARANTINES_MAX];
@@ -62,7 +63,8 @@ int64_t transact_free_at_us(const struct transact *transact,
  * BRIDGE_OK: the reply stands in frame[0, *len). BRIDGE_ETIMEOUT: nothing came;
  * BRIDGE_ECHECKSUM: what came was damaged; BRIDGE_EMISMATCH: only strangers' frames came;
  * BRIDGE_EBABBLE: the line does not fall silent, before the request (then nothing was sent) or
- * after it; BRIDGE_EGONE, BRIDGE_EPORT: the line. frame holds at least BRIDGE_FRAME_MAX bytes.
+ * after it; BRIDGE_EECHO: a line with echo gave back something else; BRIDGE_EGONE,
+ * BRIDGE_EPORT: the line. frame holds at least BRIDGE_FRAME_MAX bytes.
  */
 MUST_CHECK enum bridge_status transact_run(struct transact *transact,
                                            const struct line_settings *settings,

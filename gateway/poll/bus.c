@@ -66,6 +66,7 @@ enum gw_status bus_new(const struct bus_config *config, struct bus **out) {
     }
     planner_init(&bus->planner, bus->planned, count, clock_mono_us(config->clock));
     transact_init(&bus->transact, NULL);
+    bus->transact.has_echo = config->site->has_echo;
     bus->retry_us = OPEN_RETRY_FIRST_US;
     *out = bus;
     return GW_OK;
@@ -112,7 +113,7 @@ static void open_line(struct bus *bus) {
     const struct site_bus *site = bus->config.site;
     char error[LINE_ERROR_MAX] = "";
     const enum bridge_status status =
-        bus->config.open(site->line.path, bus->config.clock, &bus->line, error);
+        bus->config.open(site->line.path, &site->options, bus->config.clock, &bus->line, error);
     if (status != BRIDGE_OK) {
         if (!bus->has_failed_open) {
             log_error("line cannot be opened, trying on", "bus=%s error=\"%s\"", site->id,

@@ -47,8 +47,9 @@ struct bus_mail {
 struct bus;
 
 /* How a bus gets its line; line_open but for tests. */
-typedef enum bridge_status bus_opener(const char *path, const struct clock *clock,
-                                      struct line **out, char *error);
+typedef enum bridge_status bus_opener(const char *path, const struct line_options *options,
+                                      const struct clock *clock, struct line **out,
+                                      char *error);
 
 struct bus_config {
     uint32_t index; /* of the bus in the site */
