@@ -30,7 +30,9 @@ enum {
     BRIDGE_ADDRESS_MAX = 11, /* bytes */
     BRIDGE_REQUEST_MAX = 260,
     BRIDGE_FRAME_MAX = 300, /* the longest frame of any protocol */
-    BRIDGE_NOTES_MAX = 48,  /* a driver's own bytes in a plan, exchange, point or model */
+    BRIDGE_NOTES_MAX = 96,  /* a driver's own bytes in a plan, exchange or point */
+    MODEL_NOTES_MAX = 256,  /* and in a model */
+    BRIDGE_SERIAL_MAX = 32, /* characters of a serial number */
     MODEL_POINTS_MAX = 64,
     MODEL_ID_MAX = 48,
     MODEL_TEXT_MAX = 100,
@@ -40,6 +42,11 @@ enum {
 /* Memory a driver uses as a structure of its own. */
 union bridge_notes {
     unsigned char bytes[BRIDGE_NOTES_MAX];
+    int64_t align;
+};
+
+union model_notes {
+    unsigned char bytes[MODEL_NOTES_MAX];
     int64_t align;
 };
 
@@ -64,7 +71,9 @@ struct model {
     struct line_settings line; /* as the meter leaves the factory */
     int64_t timeout_ms;        /* the slowest answer */
     int64_t pause_ms; /* what the meter wants after an answer before the next request */
-    union bridge_notes notes;
+    union model_notes notes;
+    bool has_serial; /* every poll reads the meter's serial number first */
+    bool has_relay;
     size_t point_count;
     struct model_point points[MODEL_POINTS_MAX];
 };
@@ -82,11 +91,20 @@ struct exchange {
     bool (*match)(const struct exchange *exchange, const uint8_t *frame, size_t len);
 };
 
-/* One poll of one meter. Caller's memory, set up by plan_init, then the driver's. */
+enum relay_action { RELAY_OPEN, RELAY_CLOSE, RELAY_LOOK };
+
+/* What a meter or board says of its relay. Not verified is not known. */
+enum relay_state { RELAY_UNKNOWN, RELAY_IS_OPEN, RELAY_IS_CLOSED };
+
+/* One poll of one meter, or one relay action. Caller's memory, set up by plan_init, then the
+ * driver's. */
 struct plan {
     const struct model *model;
     struct meter_address address;
-    int refusal;      /* the device's own code after BRIDGE_EREFUSED */
+    int64_t now_ms; /* monotonic, the caller's: how old the driver's lessons are */
+    char serial[BRIDGE_SERIAL_MAX + 1]; /* as the meter gave it; empty = not read yet */
+    enum relay_state relay;             /* after a relay action: as read back */
+    int refusal;                        /* the device's own code after BRIDGE_EREFUSED */
     unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
     union bridge_notes notes;
 };
@@ -128,6 +146,9 @@ struct bridge {
     enum bridge_status (*frame)(const uint8_t *buf, size_t len, enum frame_role role,
                                 size_t *n);
 
+    /* optional; turns a plan that was set up into a relay action: its write, then the state
+     * read back into plan->relay. BRIDGE_ECONFIG: the model has no relay. */
+    enum bridge_status (*relay)(struct plan *plan, enum relay_action action);
     /* optional; sorts the points of a model that was read into the order they are asked for */
     void (*prepare)(struct model *model);
     /* optional, both or none; what next and take get as session, one for each bus */

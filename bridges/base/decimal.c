@@ -149,6 +149,10 @@ enum bridge_status decimal_scale(int128 raw, struct ratio scale, int64_t *micro)
     return narrow(divide_half_even(product, scale.den), micro);
 }
 
+enum bridge_status decimal_multiply(int64_t value_micro, int64_t ratio_micro, int64_t *micro) {
+    return narrow(divide_half_even((int128)value_micro * ratio_micro, MICRO), micro);
+}
+
 /*
  * mantissa * 2^exponent * scale / resolution, rounded once, times resolution. The mantissa has
  * at most 53 bits and the scale's numerator in micro-units at most 60: 113 bits, so all of it

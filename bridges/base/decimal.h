@@ -40,6 +40,11 @@ void decimal_format(int64_t micro, char *text);
  */
 MUST_CHECK enum bridge_status decimal_scale(int128 raw, struct ratio scale, int64_t *micro);
 
+/* value * ratio, both in micro-units, rounded half to even: a reading of the secondary side
+ * times its transformer's ratio. BRIDGE_ERANGE. */
+MUST_CHECK enum bridge_status decimal_multiply(int64_t value_micro, int64_t ratio_micro,
+                                               int64_t *micro);
+
 /*
  * An IEEE-754 bit pattern (32 or 64 bits) * scale, rounded half to even to a multiple of
  * resolution_micro: a meter that shows 0.01 kWh gives 12.34, never 12.340000152587890625.

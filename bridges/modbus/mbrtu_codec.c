@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { THEIRS = 0, OURS = 1, REQUEST_BODY = 6, LAST_EXCEPTION = 0x0b };
+#include "bridges/modbus/mbrtu_frame.h"
+
+enum { THEIRS = 0, OURS = 1, HEAD_BYTES = 4, BODY_MAX = 24, LAST_EXCEPTION = 0x0b };
 
 struct mbrtu_codec {
     modbus_t *modbus;
@@ -61,19 +63,49 @@ static size_t fetch(struct mbrtu_codec *codec, uint8_t *buf, size_t cap) {
     return n > 0 ? (size_t)n : 0;
 }
 
-enum bridge_status mbrtu_codec_request(struct mbrtu_codec *codec, const struct mbrtu_read *read,
-                                       uint8_t *buf, size_t cap, size_t *len) {
-    const uint8_t body[REQUEST_BODY] = {read->unit,
-                                        read->function,
-                                        (uint8_t)(read->start >> 8),
-                                        (uint8_t)(read->start & 0xff),
-                                        (uint8_t)(read->count >> 8),
-                                        (uint8_t)(read->count & 0xff)};
-    if (modbus_send_raw_request(codec->modbus, body, REQUEST_BODY) < 0) {
+static size_t put16(uint8_t *at, unsigned value) {
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)(value & 0xff);
+    return 2;
+}
+
+/* What follows unit, function and start (V1.1b3 6.1 to 6.12). */
+static size_t put_rest(const struct mbrtu_request *request, uint8_t *at) {
+    if (request->function == MBRTU_WRITE_COIL || request->function == MBRTU_WRITE_REGISTER) {
+        return put16(at, request->words[0]);
+    }
+    size_t len = put16(at, request->count);
+    if (request->function == MBRTU_WRITE_REGISTERS) {
+        at[len++] = (uint8_t)(2 * request->count);
+        for (size_t i = 0; i < request->count; i++) {
+            len += put16(at + len, request->words[i]);
+        }
+    } else if (request->function == MBRTU_WRITE_COILS) {
+        at[len++] = 1; /* at most MBRTU_WRITE_WORDS_MAX bits */
+        at[len] = 0;
+        for (size_t i = 0; i < request->count; i++) {
+            at[len] |= (uint8_t)((request->words[i] != 0) << i);
+        }
+        len++;
+    }
+    return len;
+}
+
+enum bridge_status mbrtu_codec_request(struct mbrtu_codec *codec,
+                                       const struct mbrtu_request *request, uint8_t *buf,
+                                       size_t cap, size_t *len) {
+    const bool is_write = request->function > MBRTU_READ_INPUT;
+    if (request->count == 0 || (is_write && request->count > MBRTU_WRITE_WORDS_MAX)) {
+        return BRIDGE_EFRAME;
+    }
+    uint8_t body[BODY_MAX] = {request->unit, request->function};
+    (void)put16(body + 2, request->start);
+    const size_t size = HEAD_BYTES + put_rest(request, body + HEAD_BYTES);
+    if (modbus_send_raw_request(codec->modbus, body, (int)size) < 0) {
         return BRIDGE_EFRAME;
     }
     *len = fetch(codec, buf, cap);
-    return *len == REQUEST_BODY + 2 ? BRIDGE_OK : BRIDGE_EFRAME;
+    return *len == size + MBRTU_CRC_BYTES ? BRIDGE_OK : BRIDGE_EFRAME;
 }
 
 static void drain(struct mbrtu_codec *codec) {
@@ -93,23 +125,50 @@ static enum bridge_status failure(int cause, int *refusal) {
     return cause == EMBBADCRC ? BRIDGE_ECHECKSUM : BRIDGE_EFRAME;
 }
 
-enum bridge_status mbrtu_codec_reply(struct mbrtu_codec *codec, const struct mbrtu_read *read,
-                                     const uint8_t *frame, size_t len, uint16_t *registers,
-                                     int *refusal) {
-    modbus_set_slave(codec->modbus, read->unit);
+/* libmodbus's own reading of the reply that lies ready. Returns the count, or -1 and errno. */
+static int parse(struct mbrtu_codec *codec, const struct mbrtu_request *request,
+                 uint16_t *values) {
+    uint8_t bits[MBRTU_VALUES_MAX];
+    int got = -1;
+    switch (request->function) {
+    case MBRTU_READ_HOLDING:
+        return modbus_read_registers(codec->modbus, request->start, request->count, values);
+    case MBRTU_READ_INPUT:
+        return modbus_read_input_registers(codec->modbus, request->start, request->count,
+                                           values);
+    case MBRTU_READ_COILS:
+        got = modbus_read_bits(codec->modbus, request->start, request->count, bits);
+        break;
+    case MBRTU_READ_DISCRETE:
+        got = modbus_read_input_bits(codec->modbus, request->start, request->count, bits);
+        break;
+    default:
+        errno = EINVAL;
+        break;
+    }
+    for (int i = 0; i < got; i++) {
+        values[i] = bits[i];
+    }
+    return got;
+}
+
+enum bridge_status mbrtu_codec_reply(struct mbrtu_codec *codec,
+                                     const struct mbrtu_request *request, const uint8_t *frame,
+                                     size_t len, uint16_t *values, int *refusal) {
+    if (request->count > MBRTU_VALUES_MAX) {
+        return BRIDGE_EFRAME;
+    }
+    modbus_set_slave(codec->modbus, request->unit);
     if (send(codec->pair[OURS], frame, len, MSG_NOSIGNAL) != (ssize_t)len) {
         drain(codec);
         return BRIDGE_EFRAME;
     }
     /* libmodbus writes its request again before it reads: that one is thrown away */
-    const int got =
-        read->function == 3
-            ? modbus_read_registers(codec->modbus, read->start, read->count, registers)
-            : modbus_read_input_registers(codec->modbus, read->start, read->count, registers);
+    const int got = parse(codec, request, values);
     const int cause = errno;
     drain(codec);
     if (got < 0) {
         return failure(cause, refusal);
     }
-    return got == read->count ? BRIDGE_OK : BRIDGE_EFRAME;
+    return got == request->count ? BRIDGE_OK : BRIDGE_EFRAME;
 }

@@ -7,11 +7,16 @@ size_t mbrtu_words(int type) {
     switch ((enum mbrtu_type)type) {
     case MBRTU_INT16:
     case MBRTU_UINT16:
+    case MBRTU_BCD16:
+    case MBRTU_BIT:
         return 1;
     case MBRTU_INT32:
     case MBRTU_UINT32:
     case MBRTU_FLOAT32:
+    case MBRTU_BCD32:
         return 2;
+    case MBRTU_BCD48:
+        return 3;
     case MBRTU_INT64:
     case MBRTU_UINT64:
     case MBRTU_FLOAT64:
@@ -52,9 +57,38 @@ static void scatter(const struct mbrtu_value *value, uint64_t bits, uint16_t *re
     }
 }
 
-enum bridge_status mbrtu_decode(const struct mbrtu_value *value, const uint16_t *registers,
-                                int64_t *micro) {
-    const uint64_t bits = gather(value, registers);
+static bool is_marker(const struct mbrtu_value *value, uint64_t bits) {
+    const unsigned size = (unsigned)mbrtu_words(value->type) * 16;
+    const uint64_t ones = size == 64 ? UINT64_MAX : ((uint64_t)1 << size) - 1;
+    switch ((enum mbrtu_invalid)value->invalid) {
+    case MBRTU_ONES:
+        return bits == ones;
+    case MBRTU_MAX:
+        return bits == ones >> 1;
+    case MBRTU_MIN:
+        return bits == (ones >> 1) + 1;
+    case MBRTU_ALWAYS_VALID:
+        break;
+    }
+    return false;
+}
+
+/* Packed decimal digits, the most significant first. */
+static enum bridge_status from_bcd(uint64_t bits, int digits, struct ratio scale,
+                                   int64_t *micro) {
+    int64_t number = 0;
+    for (int i = digits - 1; i >= 0; i--) {
+        const int64_t digit = (int64_t)(bits >> (4 * i) & 0xf);
+        if (digit > 9) {
+            return BRIDGE_EINVALID;
+        }
+        number = number * 10 + digit;
+    }
+    return decimal_scale(number, scale, micro);
+}
+
+static enum bridge_status decode_bits(const struct mbrtu_value *value, uint64_t bits,
+                                      int64_t *micro) {
     switch ((enum mbrtu_type)value->type) {
     case MBRTU_INT16:
         return decimal_scale((int16_t)bits, value->scale, micro);
@@ -65,7 +99,14 @@ enum bridge_status mbrtu_decode(const struct mbrtu_value *value, const uint16_t 
     case MBRTU_UINT16:
     case MBRTU_UINT32:
     case MBRTU_UINT64:
+    case MBRTU_BIT:
         return decimal_scale((int128)bits, value->scale, micro);
+    case MBRTU_BCD16:
+        return from_bcd(bits, 4, value->scale, micro);
+    case MBRTU_BCD32:
+        return from_bcd(bits, 8, value->scale, micro);
+    case MBRTU_BCD48:
+        return from_bcd(bits, 12, value->scale, micro);
     case MBRTU_FLOAT32:
         return decimal_from_float32((uint32_t)bits, value->scale, value->resolution_micro,
                                     micro);
@@ -73,6 +114,19 @@ enum bridge_status mbrtu_decode(const struct mbrtu_value *value, const uint16_t 
         return decimal_from_float64(bits, value->scale, value->resolution_micro, micro);
     }
     return BRIDGE_EINVALID;
+}
+
+enum bridge_status mbrtu_decode(const struct mbrtu_value *value, const uint16_t *registers,
+                                int64_t *micro) {
+    const uint64_t bits = gather(value, registers);
+    if (is_marker(value, bits)) {
+        return BRIDGE_EINVALID;
+    }
+    if (value->width > 0) {
+        const uint64_t mask = ((uint64_t)1 << value->width) - 1;
+        return decimal_scale((int128)(bits >> value->shift & mask), value->scale, micro);
+    }
+    return decode_bits(value, bits, micro);
 }
 
 /* raw = micro / 1e6 / scale as a fraction; den > 0 */
@@ -118,6 +172,20 @@ static uint64_t to_binary(int128 num, int128 den, int mantissa_bits, int bias) {
            ((uint64_t)negative << (mantissa_bits == 23 ? 31 : 63));
 }
 
+static enum bridge_status encode_bcd(const struct mbrtu_value *value, int128 raw,
+                                     uint16_t *registers) {
+    const size_t digits = mbrtu_words(value->type) * 4;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < digits; i++, raw /= 10) {
+        bits |= (uint64_t)(raw % 10) << (4 * i);
+    }
+    if (raw != 0) {
+        return BRIDGE_ERANGE;
+    }
+    scatter(value, bits, registers);
+    return BRIDGE_OK;
+}
+
 enum bridge_status mbrtu_encode(const struct mbrtu_value *value, int64_t micro,
                                 uint16_t *registers) {
     int128 num;
@@ -129,9 +197,13 @@ enum bridge_status mbrtu_encode(const struct mbrtu_value *value, int64_t micro,
         return BRIDGE_OK;
     }
     const int128 raw = num / den;
+    if (value->type >= MBRTU_BCD16 && value->type <= MBRTU_BCD48) {
+        return encode_bcd(value, raw, registers);
+    }
     if (!fits(raw, value->type)) {
         return BRIDGE_ERANGE;
     }
-    scatter(value, (uint64_t)raw, registers);
+    const uint64_t bits = (uint64_t)raw << (value->width > 0 ? value->shift : 0);
+    scatter(value, bits, registers);
     return BRIDGE_OK;
 }

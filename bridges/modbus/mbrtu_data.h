@@ -21,9 +21,19 @@ enum mbrtu_type {
     MBRTU_INT64,
     MBRTU_UINT64,
     MBRTU_FLOAT32,
-    MBRTU_FLOAT64
+    MBRTU_FLOAT64,
+    MBRTU_BCD16,
+    MBRTU_BCD32,
+    MBRTU_BCD48,
+    MBRTU_BIT /* of functions 1 and 2 */
 };
-#define MBRTU_TYPES "int16|uint16|int32|uint32|int64|uint64|float32|float64"
+#define MBRTU_TYPES                                                                            \
+    "int16|uint16|int32|uint32|int64|uint64|float32|float64|bcd16|bcd32|bcd48|bit"
+
+/* What the registers hold when there is no value: all bits set, or the largest or smallest
+ * signed number. */
+enum mbrtu_invalid { MBRTU_ALWAYS_VALID, MBRTU_ONES, MBRTU_MAX, MBRTU_MIN };
+#define MBRTU_INVALIDS "none|ones|max|min"
 
 /*
  * Where the bytes of a value stand, shown for 32 bits; A is the most significant byte.
@@ -40,14 +50,18 @@ struct mbrtu_value {
     int order; /* enum mbrtu_order */
     struct ratio scale;
     int64_t resolution_micro; /* floats: the step the meter really shows; integers: 0 */
+    int invalid;              /* enum mbrtu_invalid */
+    int64_t shift;            /* bit field: its lowest bit ... */
+    int64_t width;            /* ... and how many; 0 = the whole value */
 };
 
-/* Registers (16-bit words) a type takes: 1, 2 or 4. */
+/* Registers (16-bit words) a type takes: 1 to 4; a bit takes one bit. */
 size_t mbrtu_words(int type);
 
 /*
- * registers[0, mbrtu_words) -> micro-units. BRIDGE_EINVALID: NaN or infinite; BRIDGE_ERANGE:
- * beyond int64_t micro-units. *micro is written only on BRIDGE_OK.
+ * registers[0, mbrtu_words) -> micro-units. BRIDGE_EINVALID: NaN, infinite, the marker of no
+ * value, or BCD that holds other digits; BRIDGE_ERANGE: beyond int64_t micro-units. *micro is
+ * written only on BRIDGE_OK.
  */
 MUST_CHECK enum bridge_status mbrtu_decode(const struct mbrtu_value *value,
                                            const uint16_t *registers, int64_t *micro);

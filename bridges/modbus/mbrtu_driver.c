@@ -1,58 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Modbus RTU reads as plans: the points of a model, sorted by function and register, are read
- * in as few requests as its limits allow.
+ * The Modbus driver's door: what its model files may say, and the table that ties it together.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridges/modbus/mbrtu.h"
-#include "bridges/modbus/mbrtu_codec.h"
 #include "bridges/modbus/mbrtu_frame.h"
+#include "bridges/modbus/mbrtu_plan.h"
+#include "bridges/quantity.h"
 
-/* In plan.notes: which points were asked for already. */
-struct progress {
-    uint16_t next;  /* first point that was not asked for */
-    uint16_t first; /* the points of the last request: [first, next) */
-};
+enum { SERIAL_WORDS_MAX = 16 };
 
 _Static_assert(sizeof(struct mbrtu_point) <= BRIDGE_NOTES_MAX, "mbrtu_point");
-_Static_assert(sizeof(struct mbrtu_limits) <= BRIDGE_NOTES_MAX, "mbrtu_limits");
-_Static_assert(sizeof(struct mbrtu_read) <= BRIDGE_NOTES_MAX, "mbrtu_read");
-_Static_assert(sizeof(struct progress) <= BRIDGE_NOTES_MAX, "progress");
+_Static_assert(sizeof(struct mbrtu_meter) <= MODEL_NOTES_MAX, "mbrtu_meter");
+_Static_assert(2 * SERIAL_WORDS_MAX <= BRIDGE_SERIAL_MAX, "a text serial number fits");
 
 const struct mbrtu_point *mbrtu_point_of(const struct model_point *point) {
     return (const struct mbrtu_point *)(const void *)point->notes.bytes;
 }
 
-const struct mbrtu_limits *mbrtu_limits_of(const struct model *model) {
-    return (const struct mbrtu_limits *)(const void *)model->notes.bytes;
-}
-
-static struct progress *progress_of(struct plan *plan) {
-    return (struct progress *)(void *)plan->notes.bytes;
-}
-
-static const struct mbrtu_read *read_of(const struct exchange *exchange) {
-    return (const struct mbrtu_read *)(const void *)exchange->notes.bytes;
-}
-
-/* The driver's session is the codec and nothing else. */
-static struct mbrtu_codec *codec_of(struct bridge_session *session) {
-    return (struct mbrtu_codec *)(void *)session;
+const struct mbrtu_meter *mbrtu_meter_of(const struct model *model) {
+    return (const struct mbrtu_meter *)(const void *)model->notes.bytes;
 }
 
 static enum bridge_status open_session(struct bridge_session **out) {
-    struct mbrtu_codec *codec;
-    const enum bridge_status status = mbrtu_codec_open(&codec);
-    if (status == BRIDGE_OK) {
-        *out = (struct bridge_session *)(void *)codec;
+    struct mbrtu_session *session = calloc(1, sizeof *session);
+    if (!session) {
+        return BRIDGE_ENOMEM;
     }
-    return status;
+    const enum bridge_status status = mbrtu_codec_open(&session->codec);
+    if (status != BRIDGE_OK) {
+        free(session);
+        return status;
+    }
+    *out = (struct bridge_session *)(void *)session;
+    return BRIDGE_OK;
 }
 
 static void close_session(struct bridge_session *session) {
-    mbrtu_codec_close(codec_of(session));
+    mbrtu_codec_close(mbrtu_session_of(session)->codec);
+    free(session);
 }
 
 static enum bridge_status address(const char *text, struct meter_address *out,
@@ -67,25 +54,50 @@ static enum bridge_status address(const char *text, struct meter_address *out,
     return BRIDGE_OK;
 }
 
-static const char *check(const struct model_point *model_point) {
-    const struct mbrtu_point *point = mbrtu_point_of(model_point);
-    const bool is_float =
-        point->value.type == MBRTU_FLOAT32 || point->value.type == MBRTU_FLOAT64;
-    if ((size_t)point->address + mbrtu_words(point->value.type) > 0x10000) {
-        return "ends behind register 0xffff";
+static const char *check_bits(const struct mbrtu_value *value) {
+    const int64_t size = (int64_t)mbrtu_words(value->type) * 16;
+    const bool is_unsigned = value->type == MBRTU_UINT16 || value->type == MBRTU_UINT32 ||
+                             value->type == MBRTU_UINT64;
+    if (value->width == 0) {
+        return value->shift ? "a bit field needs its width" : NULL;
     }
-    if (is_float && point->value.resolution_micro == 0) {
-        return "a float needs the resolution the meter shows, such as 0.01";
-    }
-    if (!is_float && point->value.resolution_micro != 0) {
-        return "an integer has no resolution beside its scale";
-    }
-    return NULL;
+    return !is_unsigned ? "a bit field is cut out of an unsigned integer"
+           : value->shift + value->width > size || value->width > 63
+               ? "the bit field does not lie in its registers"
+               : NULL;
 }
 
+static const char *check(const struct model_point *model_point) {
+    const struct mbrtu_point *point = mbrtu_point_of(model_point);
+    const struct mbrtu_value *value = &point->value;
+    const bool is_float = value->type == MBRTU_FLOAT32 || value->type == MBRTU_FLOAT64;
+    if ((value->type == MBRTU_BIT) != (point->function <= MBRTU_READ_DISCRETE)) {
+        return "functions 1 and 2 read bits, 3 and 4 read registers";
+    }
+    if ((size_t)point->address + mbrtu_words(value->type) > 0x10000) {
+        return "ends behind register 0xffff";
+    }
+    if (is_float && value->resolution_micro == 0) {
+        return "a float needs the resolution the meter shows, such as 0.01";
+    }
+    if (!is_float && value->resolution_micro != 0) {
+        return "an integer has no resolution beside its scale";
+    }
+    return check_bits(value);
+}
+
+static bool is_ratio(const struct model_point *point) {
+    return point->quantity == QUANTITY_current_transformer_ratio ||
+           point->quantity == QUANTITY_voltage_transformer_ratio;
+}
+
+/* Ratios first, since the others are multiplied by them; then by register. */
 static int by_register(const void *a, const void *b) {
     const struct mbrtu_point *left = mbrtu_point_of(a);
     const struct mbrtu_point *right = mbrtu_point_of(b);
+    if (is_ratio(a) != is_ratio(b)) {
+        return is_ratio(a) ? -1 : 1;
+    }
     const int64_t difference = left->function != right->function
                                    ? left->function - right->function
                                    : left->address - right->address;
@@ -93,105 +105,120 @@ static int by_register(const void *a, const void *b) {
 }
 
 static void prepare(struct model *model) {
+    const struct mbrtu_meter *meter = mbrtu_meter_of(model);
     qsort(model->points, model->point_count, sizeof *model->points, by_register);
+    model->has_serial = meter->serial.function != 0;
+    model->has_relay = meter->relay_write.function != 0;
 }
 
-static int64_t end_of(const struct mbrtu_point *point) {
-    return point->address + (int64_t)mbrtu_words(point->value.type);
-}
+/* --- what a model file may say ---------------------------------------------------------------
+ */
 
-/* Points [first, returned) are read together; *count gets the registers. */
-static uint16_t range_from(const struct model *model, uint16_t first, uint16_t *count) {
-    const struct mbrtu_limits *limits = mbrtu_limits_of(model);
-    const struct mbrtu_point *start = mbrtu_point_of(&model->points[first]);
-    int64_t end = end_of(start);
-    uint16_t next = (uint16_t)(first + 1);
-    for (; next < model->point_count; next++) {
-        const struct mbrtu_point *point = mbrtu_point_of(&model->points[next]);
-        const int64_t new_end = end_of(point) > end ? end_of(point) : end;
-        if (point->function != start->function || point->address - end > limits->max_hole ||
-            new_end - start->address > limits->max_registers) {
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const struct field serial_fields[] = {
+    {"function", FIELD_INT, offsetof(struct mbrtu_serial, function), "3", MBRTU_READ_HOLDING,
+     MBRTU_READ_INPUT, "3 holding or 4 input registers", NULL, NULL, NULL},
+    {"register", FIELD_INT, offsetof(struct mbrtu_serial, address), NULL, 0, 0xffff,
+     "first register, as sent", NULL, NULL, NULL},
+    {"words", FIELD_INT, offsetof(struct mbrtu_serial, words), NULL, 1, SERIAL_WORDS_MAX,
+     "how many registers", NULL, NULL, NULL},
+    {"type", FIELD_CHOICE, offsetof(struct mbrtu_serial, type), NULL, 0, 0,
+     "how they hold it; a number has at most 4 words", "bcd|number|text", NULL, NULL},
+};
+static const struct schema serial_schema = {serial_fields, COUNT(serial_fields), NULL, 0};
+
+static void read_words(struct doc *doc, const doc_node *node, struct mbrtu_relay_write *write,
+                       uint16_t *words) {
+    const char *text = doc_scalar(node);
+    size_t count = 0;
+    while (text && *text && count < MBRTU_RELAY_WORDS_MAX) {
+        char *end = NULL;
+        const unsigned long word = strtoul(text, &end, 16);
+        if (end == text || word > 0xffff || (*end != ' ' && *end != '\0')) {
             break;
         }
-        end = new_end;
+        words[count++] = (uint16_t)word;
+        text = *end ? end + 1 : end;
     }
-    *count = (uint16_t)(end - start->address);
-    return next;
+    if (!text || *text || count == 0 || (write->word_count && write->word_count != count)) {
+        doc_fault(doc, node, "must be 1 to %d hex words, as many for open as for closed",
+                  MBRTU_RELAY_WORDS_MAX);
+        return;
+    }
+    write->word_count = count;
 }
 
-/* The one reply that answers the request (V1.1b3 6.3, 6.4): same unit, same function, as many
- * bytes as were asked for; or an exception to this very function (V1.1b3 7). */
-static bool match(const struct exchange *exchange, const uint8_t *frame, size_t len) {
-    const struct mbrtu_read *read = read_of(exchange);
-    if (len < MBRTU_EXCEPTION_BYTES || frame[0] != read->unit) {
-        return false;
-    }
-    if (frame[1] == (read->function | MBRTU_EXCEPTION_BIT)) {
-        return len == MBRTU_EXCEPTION_BYTES;
-    }
-    return frame[1] == read->function && frame[2] == 2 * read->count;
+static void read_open(struct doc *doc, const doc_node *node, void *out) {
+    read_words(doc, node, out, ((struct mbrtu_relay_write *)out)->open);
 }
 
-static enum bridge_status next(struct bridge_session *session, struct plan *plan,
-                               struct exchange *out) {
-    struct progress *progress = progress_of(plan);
-    if (progress->next >= plan->model->point_count) {
-        return BRIDGE_DONE;
-    }
-    const struct mbrtu_point *start = mbrtu_point_of(&plan->model->points[progress->next]);
-    struct mbrtu_read read = {.unit = plan->address.bytes[0],
-                              .function = (uint8_t)start->function,
-                              .start = (uint16_t)start->address};
-    progress->first = progress->next;
-    progress->next = range_from(plan->model, progress->first, &read.count);
-
-    *out = (struct exchange){.reply_max = 3U + 2U * read.count + MBRTU_CRC_BYTES,
-                             .timeout_us = plan->model->timeout_ms * 1000,
-                             .pause_us = plan->model->pause_ms * 1000,
-                             .address = plan->address,
-                             .match = match};
-    memcpy(out->notes.bytes, &read, sizeof read);
-    return mbrtu_codec_request(codec_of(session), &read, out->request, sizeof out->request,
-                               &out->request_len);
+static void read_closed(struct doc *doc, const doc_node *node, void *out) {
+    read_words(doc, node, out, ((struct mbrtu_relay_write *)out)->closed);
 }
 
-static enum bridge_status take(struct bridge_session *session, struct plan *plan,
-                               const struct exchange *exchange, const uint8_t *frame,
-                               size_t len, struct samples *out) {
-    const struct mbrtu_read *read = read_of(exchange);
-    const struct progress *progress = progress_of(plan);
-    uint16_t registers[MBRTU_REGISTERS_MAX];
-    out->count = 0;
-    const enum bridge_status status =
-        mbrtu_codec_reply(codec_of(session), read, frame, len, registers, &plan->refusal);
-    if (status != BRIDGE_OK) {
-        return status;
+static const struct field write_fields[] = {
+    {"function", FIELD_INT, offsetof(struct mbrtu_relay_write, function), NULL,
+     MBRTU_WRITE_COIL, MBRTU_WRITE_REGISTERS, "5, 6, 15 or 16", NULL, NULL, NULL},
+    {"register", FIELD_INT, offsetof(struct mbrtu_relay_write, address), NULL, 0, 0xffff,
+     "first register or coil, as sent", NULL, NULL, NULL},
+    {"open", FIELD_CUSTOM, 0, NULL, 0, 0, "hex words that open it", NULL, NULL, read_open},
+    {"closed", FIELD_CUSTOM, 0, NULL, 0, 0, "hex words that close it", NULL, NULL, read_closed},
+};
+static const struct schema write_schema = {write_fields, COUNT(write_fields), NULL, 0};
+
+static const struct field state_fields[] = {
+    {"function", FIELD_INT, offsetof(struct mbrtu_relay_state, function), NULL,
+     MBRTU_READ_COILS, MBRTU_READ_INPUT, "1 to 4", NULL, NULL, NULL},
+    {"register", FIELD_INT, offsetof(struct mbrtu_relay_state, address), NULL, 0, 0xffff,
+     "register or bit, as sent", NULL, NULL, NULL},
+    {"mask", FIELD_INT, offsetof(struct mbrtu_relay_state, mask), "0xffff", 1, 0xffff,
+     "the bits that tell it", NULL, NULL, NULL},
+    {"closed", FIELD_INT, offsetof(struct mbrtu_relay_state, closed), NULL, 0, 0xffff,
+     "what they are when closed", NULL, NULL, NULL},
+    {"open", FIELD_INT, offsetof(struct mbrtu_relay_state, open), NULL, 0, 0xffff,
+     "what they are when open", NULL, NULL, NULL},
+};
+static const struct schema state_schema = {state_fields, COUNT(state_fields), NULL, 0};
+
+/* These sections are optional, and their keys are not. */
+static void read_serial(struct doc *doc, const doc_node *node, void *out) {
+    doc_read(doc, node, &serial_schema, &((struct mbrtu_meter *)out)->serial);
+}
+
+static void read_relay_write(struct doc *doc, const doc_node *node, void *out) {
+    struct mbrtu_relay_write *write = &((struct mbrtu_meter *)out)->relay_write;
+    doc_read(doc, node, &write_schema, write);
+    if (write->function > MBRTU_WRITE_REGISTER && write->function < MBRTU_WRITE_COILS) {
+        doc_fault(doc, node, "function: must be 5, 6, 15 or 16");
+    } else if (write->function <= MBRTU_WRITE_REGISTER && write->word_count > 1) {
+        doc_fault(doc, node, "functions 5 and 6 write one word");
     }
-    for (uint16_t i = progress->first; i < progress->next; i++) {
-        const struct mbrtu_point *point = mbrtu_point_of(&plan->model->points[i]);
-        int64_t micro;
-        if (mbrtu_decode(&point->value, registers + (point->address - read->start), &micro) !=
-            BRIDGE_OK) {
-            plan->invalid++;
-        } else {
-            out->items[out->count++] = (struct sample){.point = i, .value_micro = micro};
-        }
-    }
-    return BRIDGE_OK;
+}
+
+static void read_relay_state(struct doc *doc, const doc_node *node, void *out) {
+    doc_read(doc, node, &state_schema, &((struct mbrtu_meter *)out)->relay_state);
 }
 
 static const struct field model_fields[] = {
-    {"max_registers", FIELD_INT, offsetof(struct mbrtu_limits, max_registers), "125", 4,
+    {"max_registers", FIELD_INT, offsetof(struct mbrtu_meter, max_registers), "125", 4,
      MBRTU_REGISTERS_MAX, "registers the meter gives in one read", NULL, NULL, NULL},
-    {"max_hole", FIELD_INT, offsetof(struct mbrtu_limits, max_hole), "0", 0, 100,
+    {"max_hole", FIELD_INT, offsetof(struct mbrtu_meter, max_hole), "0", 0, 100,
      "unused registers that may be read along", NULL, NULL, NULL},
+    {"serial", FIELD_CUSTOM, 0, "", 0, 0, "where the serial number stands", NULL,
+     &serial_schema, read_serial},
+    {"relay_write", FIELD_CUSTOM, 0, "", 0, 0, "how the relay is switched", NULL, &write_schema,
+     read_relay_write},
+    {"relay_state", FIELD_CUSTOM, 0, "", 0, 0, "where its state is read back", NULL,
+     &state_schema, read_relay_state},
 };
 
 static const struct field point_fields[] = {
-    {"function", FIELD_INT, offsetof(struct mbrtu_point, function), NULL, MBRTU_READ_HOLDING,
-     MBRTU_READ_INPUT, "3 holding or 4 input registers", NULL, NULL, NULL},
+    {"function", FIELD_INT, offsetof(struct mbrtu_point, function), NULL, MBRTU_READ_COILS,
+     MBRTU_READ_INPUT, "1 coils, 2 discrete inputs, 3 holding or 4 input registers", NULL, NULL,
+     NULL},
     {"register", FIELD_INT, offsetof(struct mbrtu_point, address), NULL, 0, 0xffff,
-     "first register, as sent", NULL, NULL, NULL},
+     "first register or bit, as sent", NULL, NULL, NULL},
     {"type", FIELD_CHOICE, offsetof(struct mbrtu_point, value.type), NULL, 0, 0,
      "how the registers hold it", MBRTU_TYPES, NULL, NULL},
     {"order", FIELD_CHOICE, offsetof(struct mbrtu_point, value.order), "abcd", 0, 0,
@@ -200,12 +227,18 @@ static const struct field point_fields[] = {
      "unit of the quantity for one count", NULL, NULL, NULL},
     {"resolution", FIELD_DECIMAL, offsetof(struct mbrtu_point, value.resolution_micro), "0", 0,
      1000 * (int64_t)MICRO, "floats: the step the meter shows", NULL, NULL, NULL},
+    {"invalid", FIELD_CHOICE, offsetof(struct mbrtu_point, value.invalid), "none", 0, 0,
+     "what the registers hold when there is no value", MBRTU_INVALIDS, NULL, NULL},
+    {"shift", FIELD_INT, offsetof(struct mbrtu_point, value.shift), "0", 0, 63,
+     "bit field: its lowest bit", NULL, NULL, NULL},
+    {"width", FIELD_INT, offsetof(struct mbrtu_point, value.width), "0", 0, 63,
+     "bit field: its bits; 0 = no field", NULL, NULL, NULL},
+    {"multiply", FIELD_CHOICE, offsetof(struct mbrtu_point, multiply), "none", 0, 0,
+     "transformers the meter has not reckoned in", MBRTU_MULTIPLY_WORDS, NULL, NULL},
 };
 
-static const struct schema model_schema = {model_fields,
-                                           sizeof model_fields / sizeof *model_fields, NULL, 0};
-static const struct schema point_schema = {point_fields,
-                                           sizeof point_fields / sizeof *point_fields, NULL, 0};
+static const struct schema model_schema = {model_fields, COUNT(model_fields), NULL, 0};
+static const struct schema point_schema = {point_fields, COUNT(point_fields), NULL, 0};
 
 extern const struct bridge modbus_bridge;
 const struct bridge modbus_bridge = {.name = "modbus",
@@ -213,9 +246,10 @@ const struct bridge modbus_bridge = {.name = "modbus",
                                      .point_schema = &point_schema,
                                      .address = address,
                                      .check = check,
-                                     .next = next,
-                                     .take = take,
+                                     .next = mbrtu_next,
+                                     .take = mbrtu_take,
                                      .frame = mbrtu_frame,
+                                     .relay = mbrtu_relay,
                                      .prepare = prepare,
                                      .open = open_session,
                                      .close = close_session};

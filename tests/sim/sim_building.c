@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "bridges/base/doc.h"
+#include "tests/sim/sim_port.h"
 
 enum { SITE_METERS_MAX = SITE_BUSES_MAX * SITE_BUS_METERS_MAX };
 enum { UNSET = -1, VOLTAGE_MAX_MICRO = 1000 * MICRO, ENERGY_MAX_KWH = 40000000 };
@@ -19,6 +20,7 @@ struct sim_entry {
     int64_t energy_micro_kwh;
     int64_t voltage_micro;
     bool is_dead;
+    char serial[SIM_SERIAL_MAX + 1]; /* empty = the default */
 };
 
 /* --- reading the file -------------------------------------------------------------------- */
@@ -51,6 +53,8 @@ static const struct field entry_fields[] = {
      (int64_t)MICRO *ENERGY_MAX_KWH, "kWh at start", NULL, NULL, NULL},
     {"voltage", FIELD_DECIMAL, offsetof(struct sim_entry, voltage_micro), "", MICRO,
      VOLTAGE_MAX_MICRO, "V", NULL, NULL, NULL},
+    {"serial", FIELD_ID, offsetof(struct sim_entry, serial), "", 1, SIM_SERIAL_MAX,
+     "as printed on the meter", NULL, NULL, NULL},
     {"dead", FIELD_BOOL, offsetof(struct sim_entry, is_dead), "false", 0, 0, "never answers",
      NULL, NULL, NULL},
 };
@@ -82,6 +86,46 @@ static void read_entry(struct doc *doc, const doc_node *node, void *out) {
     }
 }
 
+/* --- the script -------------------------------------------------------------------------- */
+
+static const struct field scene_fields[] = {
+    {"at", FIELD_DURATION, offsetof(struct sim_scene, at_ms), NULL, 0, 864000000,
+     "since the start", NULL, NULL, NULL},
+};
+static const struct schema scene_schema = {scene_fields, 1, &sim_order_schema,
+                                           offsetof(struct sim_scene, order)};
+
+static void read_scene(struct doc *doc, const doc_node *node, void *out) {
+    struct sim_building *building = out;
+    struct sim_scene *script =
+        realloc(building->script, (building->script_count + 1) * sizeof *script);
+    if (!script) {
+        abort();
+    }
+    building->script = script;
+    struct sim_scene *scene = &script[building->script_count++];
+    *scene = (struct sim_scene){.source_line = doc_line(node)};
+    sim_order_init(&scene->order);
+    const size_t before = doc_fault_count(doc);
+    doc_read(doc, node, &scene_schema, scene);
+    char why[SIM_WHY_MAX];
+    if (doc_fault_count(doc) == before && !sim_order_check(&scene->order, why)) {
+        doc_fault(doc, node, "%s", why);
+    }
+}
+
+/* What stands first in the file comes first where the time is the same. */
+static int by_time(const void *a, const void *b) {
+    const struct sim_scene *left = a;
+    const struct sim_scene *right = b;
+    const int64_t difference = left->at_ms != right->at_ms
+                                   ? left->at_ms - right->at_ms
+                                   : (int64_t)left->source_line - right->source_line;
+    return difference < 0 ? -1 : difference > 0;
+}
+
+/* --- the whole file ---------------------------------------------------------------------- */
+
 static const struct field building_fields[] = {
     {"models", FIELD_TEXT, offsetof(struct sim_building, models), NULL, 1, SIM_MODELS_MAX,
      "the folder of model files, relative to this file", NULL, NULL, NULL},
@@ -90,7 +134,11 @@ static const struct field building_fields[] = {
     {"strict", FIELD_BOOL, offsetof(struct sim_building, is_strict), "false", 0, 0,
      "true: a request that broke the silence of 3.5 characters is not heard", NULL, NULL, NULL},
     {"simulation", FIELD_LIST, 0, "", 0, SITE_METERS_MAX,
-     "what meters measure: meter, load, energy, voltage, dead", NULL, NULL, read_entry},
+     "what meters measure: meter, load, energy, voltage, serial, dead", NULL, NULL, read_entry},
+    {"control", FIELD_TEXT, offsetof(struct sim_building, control), "", 1, SIM_CONTROL_MAX,
+     "the control socket, relative to this file", NULL, NULL, NULL},
+    {"script", FIELD_LIST, 0, "", 0, SIM_SCRIPT_MAX, "faults and when they begin", NULL, NULL,
+     read_scene},
 };
 static const struct schema building_schema = {
     building_fields, sizeof building_fields / sizeof *building_fields, &site_schema,
@@ -106,9 +154,18 @@ static void format_models_dir(const struct sim_building *building, const char *p
     (void)snprintf(dir, size, "%.*s%s", folder_len, path, building->models);
 }
 
+static bool is_tcp(const struct site_bus *bus) {
+    return strncmp(bus->line.path, SIM_TCP_PREFIX, strlen(SIM_TCP_PREFIX)) == 0;
+}
+
+bool sim_building_is_mbtcp(const struct site_bus *bus) {
+    return strncmp(bus->line.path, SIM_MODBUS_TCP_PREFIX, strlen(SIM_MODBUS_TCP_PREFIX)) == 0;
+}
+
 static void check_bus(struct doc *doc, const struct site_bus *bus) {
     struct stat info;
-    if (*bus->line.path && lstat(bus->line.path, &info) == 0 && !S_ISLNK(info.st_mode)) {
+    const bool is_link = *bus->line.path && !is_tcp(bus) && !sim_building_is_mbtcp(bus);
+    if (is_link && lstat(bus->line.path, &info) == 0 && !S_ISLNK(info.st_mode)) {
         faults_add(doc_faults(doc), doc_name(doc), bus->source_line,
                    "line: %s is there already and is no symlink", bus->line.path);
     }
@@ -150,6 +207,28 @@ static void check_entry(const struct sim_building *building, struct doc *doc,
     }
 }
 
+static bool has_bus(const struct site *site, const char *id) {
+    for (size_t b = 0; b < site->bus_count; b++) {
+        if (strcmp(site->buses[b].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_scene(const struct sim_building *building, struct doc *doc,
+                        const struct sim_scene *scene) {
+    const struct sim_order *order = &scene->order;
+    if (*order->meter && !find_meter(&building->site, order->meter)) {
+        faults_add(doc_faults(doc), doc_name(doc), scene->source_line,
+                   "meter: no bus has a meter \"%s\"", order->meter);
+    }
+    if (*order->bus && !has_bus(&building->site, order->bus)) {
+        faults_add(doc_faults(doc), doc_name(doc), scene->source_line,
+                   "bus: there is no bus \"%s\"", order->bus);
+    }
+}
+
 static void resolve(struct sim_building *building, struct doc *doc) {
     char dir[2 * SIM_MODELS_MAX];
     format_models_dir(building, doc_name(doc), dir, sizeof dir);
@@ -162,6 +241,15 @@ static void resolve(struct sim_building *building, struct doc *doc) {
     for (size_t i = 0; i < building->entry_count; i++) {
         check_entry(building, doc, &building->entries[i]);
     }
+    for (size_t i = 0; i < building->script_count; i++) {
+        check_scene(building, doc, &building->script[i]);
+    }
+    if (*building->control) {
+        doc_path(doc, building->control, sizeof building->control);
+    }
+    if (building->script_count > 1) {
+        qsort(building->script, building->script_count, sizeof *building->script, by_time);
+    }
 }
 
 static void apply(const struct sim_entry *entry, struct sim_meter *meter) {
@@ -169,12 +257,15 @@ static void apply(const struct sim_entry *entry, struct sim_meter *meter) {
         memcpy(meter->load_micro_kw, entry->load_micro_kw, sizeof meter->load_micro_kw);
     }
     if (entry->energy_micro_kwh != UNSET) {
-        meter->start_micro_kwh = entry->energy_micro_kwh;
+        meter->devices[SIM_ITSELF].base_micro_kwh = entry->energy_micro_kwh;
     }
     if (entry->voltage_micro != UNSET) {
         meter->voltage_micro = entry->voltage_micro;
     }
-    meter->is_dead = entry->is_dead;
+    if (*entry->serial) {
+        memcpy(meter->devices[SIM_ITSELF].serial, entry->serial, sizeof entry->serial);
+    }
+    meter->faults[SIM_DEAD].is_on = entry->is_dead;
 }
 
 static void make_meters(struct sim_building *building) {
@@ -212,6 +303,7 @@ bool sim_building_load(struct sim_building *building, const char *path,
 void sim_building_done(struct sim_building *building) {
     free(building->meters);
     free(building->entries);
+    free(building->script);
     site_done(&building->site);
 }
 
@@ -227,4 +319,6 @@ void sim_building_help(FILE *out) {
         "simulation.", out);
     schema_print(&constant_schema, "simulation.", out);
     schema_print(&curve_schema, "or simulation.", out);
+    schema_print(&scene_schema, "script.", out);
+    schema_print(&sim_order_schema, "script.", out);
 }

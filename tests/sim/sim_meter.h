@@ -2,10 +2,14 @@
 /*
  * What a simulated meter measures at a moment. Pure: integers only, no clock, no heap.
  *
- *   energy = energy at start + integral of the load since the start * speed
+ *   energy = energy when it was installed + integral of the load since then * speed
  *
  * The load follows the hours of the UTC day; speed lets energy count faster than the load
- * says, everything momentary stays as it is. The power factor is 1: no reactive power.
+ * says, everything momentary stays as it is. The power factor is 1: no reactive power. Behind
+ * an open relay nothing flows: power and current are 0 and energy stands still.
+ *
+ * One place in the building may hold two devices: the meter itself and another one that took
+ * its place (swap-serial) or has the same address by mistake (merge). Both see the same load.
  */
 #ifndef TESTS_SIM_SIM_METER_H
 #define TESTS_SIM_SIM_METER_H
@@ -15,8 +19,9 @@
 
 #include "bridges/base/decimal.h"
 #include "bridges/site.h"
+#include "tests/sim/sim_fault.h"
 
-enum { SIM_HOURS = 24, SIM_LOAD_MAX_MICRO_KW = 1000000000 };
+enum { SIM_HOURS = 24, SIM_LOAD_MAX_MICRO_KW = 1000000000, SIM_HELD_MAX = 64 };
 
 /* When the building was switched on, and how fast its energy counts. */
 struct sim_era {
@@ -25,13 +30,34 @@ struct sim_era {
     int64_t speed; /* 1 = as in life, 0 = registers stand still */
 };
 
+struct sim_device {
+    char serial[SIM_SERIAL_MAX + 1];
+    int64_t base_micro_kwh; /* its register at base_mono_us */
+    int64_t base_mono_us;   /* INT64_MIN = the start of the era */
+};
+
+enum sim_device_index { SIM_ITSELF, SIM_OTHER };
+
+/* A coil or register somebody wrote, which keeps what was written. */
+struct sim_held {
+    bool is_coil;
+    uint16_t address;
+    uint16_t value;
+};
+
 struct sim_meter {
     const struct site_meter *site; /* model and address; outlives the meter */
     int64_t load_micro_kw[SIM_HOURS];
-    int64_t start_micro_kwh;
     int64_t voltage_micro;
     bool is_three_phase;
-    bool is_dead; /* hears nothing, says nothing */
+    struct sim_device devices[2];
+    bool is_open; /* the relay: nothing flows */
+    size_t held_count;
+    struct sim_held held[SIM_HELD_MAX];
+    struct sim_fault faults[SIM_FAULT_KINDS];
+    int64_t deaf_until_us; /* it is preparing an answer */
+    uint64_t heard;        /* requests for it */
+    uint64_t answered;
 };
 
 /* Defaults that differ from meter to meter and are the same in every run. */
@@ -39,7 +65,22 @@ void sim_meter_init(struct sim_meter *meter, const struct site_meter *site);
 
 /* A quantity's value in micro-units at a moment of the monotonic clock, not before the era.
  * Registers never fall. A quantity the simulation knows nothing of is 0. */
-int64_t sim_meter_value(const struct sim_meter *meter, const struct sim_era *era,
-                        int64_t at_mono_us, uint16_t quantity);
+int64_t sim_meter_value(const struct sim_meter *meter, enum sim_device_index device,
+                        const struct sim_era *era, int64_t at_mono_us, uint16_t quantity);
+
+/* Does the simulation know this quantity? */
+bool sim_meter_measures(uint16_t quantity);
+
+/* Opens or closes the relay at a moment. */
+void sim_meter_switch(struct sim_meter *meter, const struct sim_era *era, int64_t at_mono_us,
+                      bool is_open);
+
+/* Sets a fault of a meter at a moment, or clears it; SIM_NONE clears all. */
+void sim_meter_set(struct sim_meter *meter, const struct sim_order *order, uint64_t seed,
+                   int64_t at_mono_us);
+void sim_meter_clear(struct sim_meter *meter, enum sim_fault_kind kind);
+
+/* The device that is to be asked; with merge there are two. */
+enum sim_device_index sim_meter_device(const struct sim_meter *meter);
 
 #endif

@@ -3,15 +3,32 @@
 
 #include <string.h>
 
-#include "bridges/modbus/mbrtu.h"
+#include "tests/sim/sim_registers.h"
 
+/* Of a request or reply without checksum: unit, then the PDU. */
 enum {
     AT_UNIT = 0,
     AT_FUNCTION = 1,
     AT_START = 2,
-    AT_COUNT = 4,
+    AT_COUNT = 4, /* or the value to write */
+    AT_BYTES = 6,
+    WRITE_HEAD = 7,
+    FIXED = 6, /* of requests without data */
     AT_REPLY_BYTES = 2,
     REPLY_HEAD = 3
+};
+
+enum {
+    BROADCAST = 0,
+    WRITE_COIL = 0x05,
+    WRITE_REGISTER = 0x06,
+    WRITE_COILS = 0x0f,
+    WRITE_REGISTERS = 0x10,
+    COIL_ON = 0xff00,
+    COILS_READ_MAX = 2000,
+    COILS_WRITE_MAX = 1968,
+    REGISTERS_WRITE_MAX = 123,
+    PERCENT = 100
 };
 
 enum exception {
@@ -22,128 +39,345 @@ enum exception {
     DEVICE_FAILURE = 4
 };
 
-/* One read of registers: [start, end). */
-struct range {
-    int64_t function;
-    int64_t start;
-    int64_t end;
+/* One request to one device. */
+struct call {
+    struct sim_view view;
+    const uint8_t *bytes;
+    size_t len;
+    struct sim_reply *reply;
 };
 
-void sim_modbus_init(struct sim_modbus *modbus, const struct sim_era *era) {
-    *modbus = (struct sim_modbus){.era = era};
+struct service {
+    uint8_t function;
+    uint8_t reads; /* the function that reads what this one touches */
+    int64_t max;   /* coils or registers of one request */
+    enum exception (*run)(const struct call *call, const struct sim_range *range);
+};
+
+void sim_modbus_init(struct sim_modbus *modbus, const struct sim_era *era,
+                     int64_t turnaround_us) {
+    *modbus = (struct sim_modbus){.era = era, .turnaround_us = turnaround_us};
 }
 
-void sim_modbus_add(struct sim_modbus *modbus, const struct sim_meter *meter) {
+void sim_modbus_add(struct sim_modbus *modbus, struct sim_meter *meter) {
     modbus->units[meter->site->address.bytes[0]] = meter;
 }
 
-static int64_t end_of(const struct mbrtu_point *point) {
-    return point->address + (int64_t)mbrtu_words(point->value.type);
+static uint16_t word_at(const uint8_t *bytes, size_t at) {
+    return (uint16_t)(bytes[at] << 8 | bytes[at + 1]);
 }
 
-/* Does the range stay between the lowest and the highest register of its function? */
-static bool is_described(const struct model *model, const struct range *range) {
-    bool reaches_low = false;
-    bool reaches_high = false;
-    for (size_t i = 0; i < model->point_count; i++) {
-        const struct mbrtu_point *point = mbrtu_point_of(&model->points[i]);
-        reaches_low |= point->function == range->function && point->address <= range->start;
-        reaches_high |= point->function == range->function && end_of(point) >= range->end;
-    }
-    return reaches_low && reaches_high;
+/* --- what the functions do --------------------------------------------------------------- */
+
+static bool is_coils(const struct sim_range *range) {
+    return range->function == SIM_READ_COILS || range->function == SIM_READ_INPUTS;
 }
 
-static enum exception judge(const struct model *model, const struct range *range) {
-    if (range->function != MBRTU_READ_HOLDING && range->function != MBRTU_READ_INPUT) {
-        return ILLEGAL_FUNCTION;
+static void give_bits(const uint16_t *words, size_t count, struct sim_reply *reply) {
+    const size_t bytes = (count + 7) / 8;
+    reply->bytes[AT_REPLY_BYTES] = (uint8_t)bytes;
+    memset(reply->bytes + REPLY_HEAD, 0, bytes);
+    for (size_t i = 0; i < count; i++) {
+        const unsigned bit = words[i] ? 1U << i % 8 : 0;
+        reply->bytes[REPLY_HEAD + i / 8] = (uint8_t)(reply->bytes[REPLY_HEAD + i / 8] | bit);
     }
-    const int64_t count = range->end - range->start;
-    if (count < 1 || count > MBRTU_REGISTERS_MAX) {
-        return ILLEGAL_VALUE;
-    }
-    return is_described(model, range) ? NO_EXCEPTION : ILLEGAL_ADDRESS;
+    reply->len = REPLY_HEAD + bytes;
 }
 
-/* A meter shows whole steps of its resolution, and a register what has been reached. */
-static int64_t in_steps(const struct mbrtu_value *value, int64_t micro) {
-    return value->resolution_micro ? micro - micro % value->resolution_micro : micro;
+static void give_registers(const uint16_t *words, size_t count, struct sim_reply *reply) {
+    reply->bytes[AT_REPLY_BYTES] = (uint8_t)(2 * count);
+    for (size_t i = 0; i < count; i++) {
+        reply->bytes[REPLY_HEAD + 2 * i] = (uint8_t)(words[i] >> 8);
+        reply->bytes[REPLY_HEAD + 2 * i + 1] = (uint8_t)(words[i] & 0xff);
+    }
+    reply->len = REPLY_HEAD + 2 * count;
 }
 
-/* Copies those words of a point that lie in the range; the others are not asked for. */
-static void place(const struct mbrtu_point *point, const uint16_t *words,
-                  const struct range *range, uint16_t *registers) {
-    for (int64_t at = point->address; at < end_of(point); at++) {
-        if (at >= range->start && at < range->end) {
-            registers[at - range->start] = words[at - point->address];
-        }
+static enum exception run_read(const struct call *call, const struct sim_range *range) {
+    uint16_t words[COILS_READ_MAX] = {0};
+    if (!sim_registers_have(call->view.meter->site->model, range)) {
+        return ILLEGAL_ADDRESS;
     }
-}
-
-static enum exception fill(const struct sim_modbus *modbus, const struct sim_meter *meter,
-                           const struct range *range, int64_t at_us, uint16_t *registers) {
-    const struct model *model = meter->site->model;
-    for (size_t i = 0; i < model->point_count; i++) {
-        const struct mbrtu_point *point = mbrtu_point_of(&model->points[i]);
-        if (point->function != range->function || end_of(point) <= range->start ||
-            point->address >= range->end) {
-            continue;
-        }
-        const int64_t micro =
-            sim_meter_value(meter, modbus->era, at_us, model->points[i].quantity);
-        uint16_t words[MBRTU_VALUE_WORDS_MAX];
-        if (mbrtu_encode(&point->value, in_steps(&point->value, micro), words) != BRIDGE_OK) {
-            return DEVICE_FAILURE;
-        }
-        place(point, words, range, registers);
+    if (!sim_registers_read(&call->view, range, words)) {
+        return DEVICE_FAILURE;
     }
+    (is_coils(range) ? give_bits : give_registers)(words, (size_t)(range->end - range->start),
+                                                   call->reply);
     return NO_EXCEPTION;
 }
 
-static size_t refuse(const uint8_t *request, enum exception exception, uint8_t *reply) {
-    reply[AT_UNIT] = request[AT_UNIT];
-    reply[AT_FUNCTION] = request[AT_FUNCTION] | MBRTU_EXCEPTION_BIT;
-    reply[AT_FUNCTION + 1] = (uint8_t)exception;
-    return mbrtu_seal(reply, MBRTU_EXCEPTION_BYTES - MBRTU_CRC_BYTES);
+/* The reply repeats the head of the request (V1.1b3 6.5, 6.6, 6.11, 6.12). */
+static enum exception acknowledge(const struct call *call) {
+    memcpy(call->reply->bytes, call->bytes, FIXED);
+    call->reply->len = FIXED;
+    return NO_EXCEPTION;
 }
 
-static size_t give(const uint8_t *request, const uint16_t *registers, size_t count,
-                   uint8_t *reply) {
-    reply[AT_UNIT] = request[AT_UNIT];
-    reply[AT_FUNCTION] = request[AT_FUNCTION];
-    reply[AT_REPLY_BYTES] = (uint8_t)(2 * count);
+static enum exception run_write_one(const struct call *call, const struct sim_range *range) {
+    const uint16_t value = word_at(call->bytes, AT_COUNT);
+    if (is_coils(range) && value != COIL_ON && value != 0) {
+        return ILLEGAL_VALUE;
+    }
+    if (!sim_registers_let_write(call->view.meter->site->model, range)) {
+        return ILLEGAL_ADDRESS;
+    }
+    sim_registers_write(&call->view, is_coils(range), (uint16_t)range->start,
+                        is_coils(range) ? value == COIL_ON : value);
+    return acknowledge(call);
+}
+
+static uint16_t given(const struct call *call, bool is_coil, size_t i) {
+    const uint8_t *data = call->bytes + WRITE_HEAD;
+    const unsigned bit = is_coil ? (unsigned)data[i / 8] >> i % 8 : 0;
+    return is_coil ? bit & 1 : word_at(data, 2 * i);
+}
+
+static enum exception run_write_many(const struct call *call, const struct sim_range *range) {
+    const size_t count = (size_t)(range->end - range->start);
+    const size_t bytes = is_coils(range) ? (count + 7) / 8 : 2 * count;
+    if (call->len != WRITE_HEAD + bytes || call->bytes[AT_BYTES] != bytes) {
+        return ILLEGAL_VALUE;
+    }
+    if (!sim_registers_let_write(call->view.meter->site->model, range)) {
+        return ILLEGAL_ADDRESS;
+    }
     for (size_t i = 0; i < count; i++) {
-        reply[REPLY_HEAD + 2 * i] = (uint8_t)(registers[i] >> 8);
-        reply[REPLY_HEAD + 2 * i + 1] = (uint8_t)(registers[i] & 0xff);
+        sim_registers_write(&call->view, is_coils(range), (uint16_t)(range->start + (int64_t)i),
+                            given(call, is_coils(range), i));
     }
-    return mbrtu_seal(reply, REPLY_HEAD + 2 * count);
+    return acknowledge(call);
 }
 
-static int64_t word_at(const uint8_t *request, size_t at) {
-    return request[at] << 8 | request[at + 1];
+static const struct service services[] = {
+    {SIM_READ_COILS, SIM_READ_COILS, COILS_READ_MAX, run_read},
+    {SIM_READ_INPUTS, SIM_READ_INPUTS, COILS_READ_MAX, run_read},
+    {MBRTU_READ_HOLDING, MBRTU_READ_HOLDING, MBRTU_REGISTERS_MAX, run_read},
+    {MBRTU_READ_INPUT, MBRTU_READ_INPUT, MBRTU_REGISTERS_MAX, run_read},
+    {WRITE_COIL, SIM_READ_COILS, 0, run_write_one},
+    {WRITE_REGISTER, MBRTU_READ_HOLDING, 0, run_write_one},
+    {WRITE_COILS, SIM_READ_COILS, COILS_WRITE_MAX, run_write_many},
+    {WRITE_REGISTERS, MBRTU_READ_HOLDING, REGISTERS_WRITE_MAX, run_write_many},
+};
+
+static const struct service *service_of(uint8_t function) {
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+        if (services[i].function == function) {
+            return &services[i];
+        }
+    }
+    return NULL;
 }
 
-static size_t answer(const void *context, const struct sim_request *request, uint8_t *reply) {
-    const struct sim_modbus *modbus = context;
-    const uint8_t *bytes = request->bytes;
-    const uint8_t unit = bytes[AT_UNIT];
-    const struct sim_meter *meter = unit <= MBRTU_UNIT_MAX ? modbus->units[unit] : NULL;
-    if (!meter || meter->is_dead) {
-        return 0;
+static enum exception run(const struct call *call) {
+    const struct service *service = service_of(call->bytes[AT_FUNCTION]);
+    if (!service) {
+        return ILLEGAL_FUNCTION;
     }
-    const int64_t start = word_at(bytes, AT_START);
-    const struct range range = {.function = bytes[AT_FUNCTION],
-                                .start = start,
-                                .end = start + word_at(bytes, AT_COUNT)};
-    uint16_t registers[MBRTU_REGISTERS_MAX] = {0};
-    enum exception exception = judge(meter->site->model, &range);
-    if (exception == NO_EXCEPTION) {
-        exception = fill(modbus, meter, &range, request->at_us, registers);
+    const bool has_count = service->max > 0;
+    const bool has_data = service->run == run_write_many;
+    if (has_data ? call->len < WRITE_HEAD : call->len != FIXED) {
+        return ILLEGAL_VALUE;
     }
-    return exception == NO_EXCEPTION
-               ? give(bytes, registers, (size_t)(range.end - range.start), reply)
-               : refuse(bytes, exception, reply);
+    const int64_t start = word_at(call->bytes, AT_START);
+    const int64_t count = has_count ? word_at(call->bytes, AT_COUNT) : 1;
+    if (count < 1 || (has_count && count > service->max)) {
+        return ILLEGAL_VALUE;
+    }
+    const struct sim_range range = {
+        .function = service->reads, .start = start, .end = start + count};
+    return service->run(call, &range);
 }
 
-struct sim_ears sim_modbus_ears(const struct sim_modbus *modbus) {
+static void refuse(const struct call *call, int64_t code) {
+    call->reply->bytes[AT_FUNCTION] = call->bytes[AT_FUNCTION] | MBRTU_EXCEPTION_BIT;
+    call->reply->bytes[AT_FUNCTION + 1] = (uint8_t)code;
+    call->reply->len = AT_FUNCTION + 2;
+}
+
+/* --- faults of what a meter says --------------------------------------------------------- */
+
+/* Does it hold, and so strike this answer? */
+static bool strikes(struct sim_meter *meter, enum sim_fault_kind kind) {
+    meter->faults[kind].struck += meter->faults[kind].is_on;
+    return meter->faults[kind].is_on;
+}
+
+static const struct sim_terms *terms_of(const struct sim_meter *meter,
+                                        enum sim_fault_kind kind) {
+    return &meter->faults[kind].terms;
+}
+
+static void answer_as(struct call *call, enum sim_device_index device,
+                      struct sim_replies *out) {
+    struct sim_meter *meter = call->view.meter;
+    call->view.device = device;
+    call->reply = &out->items[out->count++];
+    call->reply->bytes[AT_UNIT] = call->bytes[AT_UNIT];
+    call->reply->bytes[AT_FUNCTION] = call->bytes[AT_FUNCTION];
+    call->reply->wait_us = 0;
+    if (strikes(meter, SIM_EXCEPTION)) {
+        refuse(call, terms_of(meter, SIM_EXCEPTION)->code);
+    } else {
+        const enum exception exception = run(call);
+        if (exception != NO_EXCEPTION) {
+            refuse(call, exception);
+        }
+    }
+    if (strikes(meter, SIM_WRONG_ADDRESS)) {
+        call->reply->bytes[AT_UNIT] = (uint8_t)terms_of(meter, SIM_WRONG_ADDRESS)->unit;
+    }
+}
+
+/* Two at one address: both, or by chance one of them alone. */
+static void answer_merged(struct call *call, struct sim_replies *out) {
+    struct sim_fault *merge = &call->view.meter->faults[SIM_MERGE];
+    const bool is_clean = (int64_t)sim_random(&merge->random, PERCENT) < merge->terms.share;
+    const bool is_other = sim_random(&merge->random, 2);
+    merge->struck += !is_clean;
+    if (!is_clean || !is_other) {
+        answer_as(call, SIM_ITSELF, out);
+    }
+    if (!is_clean || is_other) {
+        answer_as(call, SIM_OTHER, out);
+        call->reply->wait_us = merge->terms.delay_ms * 1000;
+    }
+}
+
+static void broadcast(const struct sim_modbus *modbus, const struct sim_request *request) {
+    const struct service *service = service_of(request->bytes[AT_FUNCTION]);
+    if (!service || service->run == run_read) {
+        return;
+    }
+    for (size_t unit = 1; unit <= MBRTU_UNIT_MAX; unit++) {
+        struct sim_meter *meter = modbus->units[unit];
+        if (meter && !meter->faults[SIM_DEAD].is_on) {
+            struct sim_reply unsaid;
+            const struct call call = {.view = {.meter = meter,
+                                               .device = sim_meter_device(meter),
+                                               .era = modbus->era,
+                                               .at_us = request->at_us},
+                                      .bytes = request->bytes,
+                                      .len = request->len,
+                                      .reply = &unsaid};
+            (void)run(&call);
+        }
+    }
+}
+
+static void wait_before(const struct sim_modbus *modbus, struct sim_meter *meter,
+                        struct sim_replies *out) {
+    int64_t wait_us = modbus->turnaround_us;
+    if (strikes(meter, SIM_SLOW)) {
+        wait_us = terms_of(meter, SIM_SLOW)->delay_ms * 1000;
+    }
+    if (strikes(meter, SIM_LATE)) {
+        wait_us += terms_of(meter, SIM_LATE)->delay_ms * 1000;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        out->items[i].wait_us += wait_us;
+    }
+}
+
+void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *request,
+                      struct sim_replies *out) {
+    const uint8_t unit = request->bytes[AT_UNIT];
+    struct sim_meter *meter = unit <= MBRTU_UNIT_MAX ? modbus->units[unit] : NULL;
+    if (unit == BROADCAST) {
+        broadcast(modbus, request);
+    }
+    if (!meter) {
+        return;
+    }
+    meter->heard++;
+    if (strikes(meter, SIM_DEAD)) {
+        return;
+    }
+    struct call call = {
+        .view = {.meter = meter, .era = modbus->era, .at_us = request->at_us},
+        .bytes = request->bytes,
+        .len = request->len};
+    if (meter->faults[SIM_MERGE].is_on) {
+        answer_merged(&call, out);
+    } else {
+        strikes(meter, SIM_SWAP_SERIAL);
+        answer_as(&call, sim_meter_device(meter), out);
+    }
+    wait_before(modbus, meter, out);
+    meter->answered++;
+}
+
+bool sim_modbus_shows(const struct sim_modbus *modbus, struct sim_meter *meter, size_t point,
+                      int64_t at_us, int64_t *micro) {
+    const struct sim_view view = {.meter = meter,
+                                  .device = sim_meter_device(meter),
+                                  .era = modbus->era,
+                                  .at_us = at_us};
+    return sim_registers_show(&view, &meter->site->model->points[point], micro);
+}
+
+/* --- faults of the bytes ----------------------------------------------------------------- */
+
+static void flip(struct sim_reply *reply, uint64_t bit) {
+    reply->bytes[bit / 8] = (uint8_t)(reply->bytes[bit / 8] ^ 1U << bit % 8);
+}
+
+static void damage(struct sim_fault *fault, struct sim_reply *reply) {
+    const uint64_t crc_bit = 8 * (reply->len - MBRTU_CRC_BYTES);
+    if (fault->terms.bits == 0) {
+        flip(reply, crc_bit + sim_random(&fault->random, 8ULL * MBRTU_CRC_BYTES));
+    }
+    struct sim_reply marks = {.bytes = {0}};
+    for (int64_t i = 0; i < fault->terms.bits;) {
+        const uint64_t bit = sim_random(&fault->random, 8 * reply->len);
+        if (!(marks.bytes[bit / 8] >> bit % 8 & 1)) { /* never the same one twice */
+            flip(&marks, bit);
+            flip(reply, bit);
+            i++;
+        }
+    }
+}
+
+static void add_glitch(uint8_t byte, struct sim_reply *reply) {
+    memmove(reply->bytes + 1, reply->bytes, reply->len);
+    reply->bytes[0] = byte;
+    reply->bytes[reply->len + 1] = byte;
+    reply->len += 2;
+}
+
+static void spoil(struct sim_meter *meter, struct sim_reply *reply) {
+    struct sim_fault *crc = &meter->faults[SIM_CRC];
+    if (crc->is_on && sim_fault_strikes(crc)) {
+        damage(crc, reply);
+    }
+    const size_t kept = (size_t)terms_of(meter, SIM_TRUNCATE)->bytes;
+    if (strikes(meter, SIM_TRUNCATE) && kept < reply->len) {
+        reply->len = kept;
+    }
+    if (strikes(meter, SIM_GLITCH)) {
+        add_glitch((uint8_t)terms_of(meter, SIM_GLITCH)->byte, reply);
+    }
+}
+
+static void answer(void *context, const struct sim_request *request, struct sim_replies *out) {
+    struct sim_modbus *modbus = context;
+    const uint8_t unit = request->bytes[AT_UNIT];
+    struct sim_meter *meter = unit <= MBRTU_UNIT_MAX ? modbus->units[unit] : NULL;
+    if (meter && request->at_us < meter->deaf_until_us) {
+        return;
+    }
+    struct sim_request bare = *request;
+    bare.len -= MBRTU_CRC_BYTES;
+    sim_modbus_serve(modbus, &bare, out);
+    for (size_t i = 0; i < out->count; i++) {
+        struct sim_reply *reply = &out->items[i];
+        reply->len = mbrtu_seal(reply->bytes, reply->len);
+        spoil(meter, reply);
+        if (!meter->faults[SIM_LATE].is_on) {
+            meter->deaf_until_us = request->end_us + reply->wait_us;
+        }
+    }
+}
+
+struct sim_ears sim_modbus_ears(struct sim_modbus *modbus) {
     return (struct sim_ears){.frame = mbrtu_frame, .answer = answer, .context = modbus};
 }

@@ -1,114 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim_wire.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
-/* How long the rest of a request may keep us waiting, beyond the silence. */
-enum { PATIENCE_US = 50000 };
+enum {
+    PATIENCE_US = 50000, /* how long the rest of a request may keep us waiting, plus silence */
+    NOISE_CHUNK = 32,    /* of a babble without end */
+    OUTPUT = 256,
+    ALL_TALKS = SIM_WIRE_TALKS + 2
+};
 
-/* --- the pty ----------------------------------------------------------------------------- */
-
-static bool failed(char *error, const char *what) {
-    (void)snprintf(error, LINE_ERROR_MAX, "%s: %s", what, strerrordesc_np(errno));
-    return false;
-}
-
-static bool set_raw(int fd) {
-    struct termios tio;
-    if (tcgetattr(fd, &tio) != 0) {
-        return false;
-    }
-    cfmakeraw(&tio);
-    return tcsetattr(fd, TCSANOW, &tio) == 0;
-}
-
-static bool open_pty(struct sim_wire *wire, char *error) {
-    wire->master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (wire->master_fd < 0 || grantpt(wire->master_fd) != 0 ||
-        unlockpt(wire->master_fd) != 0 ||
-        ptsname_r(wire->master_fd, wire->target, sizeof wire->target) != 0) {
-        return failed(error, "no pty");
-    }
-    wire->slave_fd = open(wire->target, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (wire->slave_fd < 0 || !set_raw(wire->slave_fd)) {
-        return failed(error, wire->target);
-    }
-    wire->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (wire->watch_fd < 0 || inotify_add_watch(wire->watch_fd, wire->target, IN_CLOSE) < 0) {
-        return failed(error, wire->target);
-    }
-    return true;
-}
-
-static bool make_link(struct sim_wire *wire, char *error) {
-    const char *link = wire->config.link;
-    struct stat info;
-    if (lstat(link, &info) == 0) {
-        if (!S_ISLNK(info.st_mode)) {
-            (void)snprintf(error, LINE_ERROR_MAX, "%s: is there already and is no symlink",
-                           link);
-            return false;
-        }
-        if (unlink(link) != 0) {
-            return failed(error, link);
-        }
-    }
-    wire->is_linked = symlink(wire->target, link) == 0;
-    return wire->is_linked || failed(error, link);
-}
-
-static void close_fd(int fd) {
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-}
+/* --- the port ---------------------------------------------------------------------------- */
 
 bool sim_wire_open(struct sim_wire *wire, const struct sim_wire_config *config, char *error) {
-    *wire = (struct sim_wire){.config = *config,
-                              .master_fd = -1,
-                              .slave_fd = -1,
-                              .watch_fd = -1,
-                              .quiet_from_us = INT64_MIN / 2};
-    if (!open_pty(wire, error) || !make_link(wire, error)) {
-        sim_wire_close(wire);
-        return false;
-    }
-    return true;
+    *wire = (struct sim_wire){.config = *config, .quiet_from_us = INT64_MIN / 2};
+    return sim_port_open(&wire->port, config->path, error);
 }
 
 void sim_wire_close(struct sim_wire *wire) {
-    char target[SIM_WIRE_TARGET_MAX] = "";
-    if (wire->is_linked && readlink(wire->config.link, target, sizeof target - 1) > 0 &&
-        strcmp(target, wire->target) == 0) {
-        (void)unlink(wire->config.link);
-    }
-    close_fd(wire->watch_fd);
-    close_fd(wire->slave_fd);
-    close_fd(wire->master_fd);
+    sim_port_close(&wire->port);
 }
 
-/* A real port forgets its exclusive holder and its unread bytes when it is closed; a pty with
- * our own descriptor on it would keep both for the next client. */
+/* Every talker there may be; empty ones included. */
+static struct sim_talk *talk_at(struct sim_wire *wire, size_t i) {
+    return i < SIM_WIRE_TALKS ? &wire->talks[i]
+                              : (i == SIM_WIRE_TALKS ? &wire->echo : &wire->noise);
+}
+
+static const struct sim_talk *seen_talk_at(const struct sim_wire *wire, size_t i) {
+    return i < SIM_WIRE_TALKS ? &wire->talks[i]
+                              : (i == SIM_WIRE_TALKS ? &wire->echo : &wire->noise);
+}
+
+static void abandon(struct sim_wire *wire) {
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        talk_at(wire, i)->is_abandoned = true;
+    }
+}
+
 void sim_wire_watch(struct sim_wire *wire) {
-    _Alignas(struct inotify_event) char events[512];
-    bool was_closed = false;
-    while (read(wire->watch_fd, events, sizeof events) > 0) {
-        was_closed = true;
+    if (sim_port_watch(&wire->port)) {
+        abandon(wire);
     }
-    if (was_closed) {
-        (void)ioctl(wire->slave_fd, TIOCNXCL);
-        (void)tcflush(wire->slave_fd, TCIFLUSH);
-        wire->is_abandoned = true;
+}
+
+void sim_wire_unplug(struct sim_wire *wire) {
+    sim_port_close(&wire->port);
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        struct sim_talk *talk = talk_at(wire, i);
+        wire->counts.lost_bytes += talk->len - talk->sent;
+        talk->len = 0;
+        talk->sent = 0;
     }
+    wire->counts.noise_bytes += wire->inbox_len;
+    wire->inbox_len = 0;
+    wire->is_damaged = false;
+}
+
+bool sim_wire_plug(struct sim_wire *wire, char *error) {
+    char path[LINE_PATH_MAX]; /* the same TCP port again, and not another one for 0 */
+    (void)snprintf(path, sizeof path, "%s", wire->port.path);
+    return sim_port_open(&wire->port, path, error);
 }
 
 /* --- time on the wire -------------------------------------------------------------------- */
@@ -117,12 +70,16 @@ static int64_t now_us(const struct sim_wire *wire) {
     return clock_mono_us(wire->config.clock);
 }
 
+static int64_t chars_us(const struct sim_wire *wire, size_t n) {
+    return line_chars_us(&wire->config.settings, n);
+}
+
 static int64_t silence_us(const struct sim_wire *wire) {
     return line_silence_us(&wire->config.settings);
 }
 
 static int64_t burst_end_us(const struct sim_wire *wire) {
-    return wire->burst_start_us + line_chars_us(&wire->config.settings, wire->burst_len);
+    return wire->burst_start_us + chars_us(wire, wire->burst_len);
 }
 
 /* Characters that came while earlier ones were still on the wire queue up behind them. */
@@ -134,11 +91,31 @@ static void extend_burst(struct sim_wire *wire, int64_t at_us, size_t n) {
     wire->burst_len += n;
 }
 
-/* --- hearing ----------------------------------------------------------------------------- */
-
-static bool is_answering(const struct sim_wire *wire) {
-    return wire->outbox_len > 0;
+/* When the next character of a talker is over, and when it begins. */
+static int64_t char_end_us(const struct sim_wire *wire, const struct sim_talk *talk) {
+    return talk->start_us + chars_us(wire, talk->sent + 1);
 }
+
+static int64_t char_start_us(const struct sim_wire *wire, const struct sim_talk *talk) {
+    return talk->start_us + chars_us(wire, talk->sent);
+}
+
+static bool is_talking(const struct sim_talk *talk) {
+    return talk->len > 0;
+}
+
+/* Does anybody but the echo talk before a moment? */
+static bool is_drowned(const struct sim_wire *wire, int64_t until_us) {
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        const struct sim_talk *talk = seen_talk_at(wire, i);
+        if (talk != &wire->echo && is_talking(talk) && talk->start_us < until_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- hearing ----------------------------------------------------------------------------- */
 
 static bool is_hearing(const struct sim_wire *wire) {
     return wire->inbox_len > 0 || wire->is_damaged;
@@ -164,25 +141,44 @@ static bool is_audible(struct sim_wire *wire) {
     return true;
 }
 
+static void start_talk(struct sim_wire *wire, const struct sim_reply *reply, int64_t from_us) {
+    for (size_t i = 0; i < SIM_WIRE_TALKS; i++) {
+        struct sim_talk *talk = &wire->talks[i];
+        if (!is_talking(talk)) {
+            memcpy(talk->bytes, reply->bytes, reply->len);
+            talk->len = reply->len;
+            talk->sent = 0;
+            talk->start_us = from_us + reply->wait_us;
+            talk->is_abandoned = false;
+            return;
+        }
+    }
+    wire->counts.lost_bytes += reply->len;
+}
+
 static void accept(struct sim_wire *wire, size_t len) {
     if (!is_audible(wire)) {
         drop(wire, len);
         return;
     }
     const struct sim_ears *ears = &wire->config.ears;
-    const struct sim_request request = {
-        .bytes = wire->inbox, .len = len, .at_us = now_us(wire)};
-    wire->outbox_len = ears->answer(ears->context, &request, wire->outbox);
-    wire->outbox_sent = 0;
-    wire->outbox_start_us = burst_end_us(wire) + silence_us(wire) + wire->config.turnaround_us;
-    wire->is_abandoned = false;
+    const struct sim_request request = {.bytes = wire->inbox,
+                                        .len = len,
+                                        .at_us = now_us(wire),
+                                        .end_us = burst_end_us(wire) + silence_us(wire)};
+    struct sim_replies replies;
+    replies.count = 0;
+    ears->answer(ears->context, &request, &replies);
+    for (size_t i = 0; i < replies.count; i++) {
+        start_talk(wire, &replies.items[i], request.end_us);
+    }
     drop(wire, len);
-    if (!is_answering(wire)) {
+    if (replies.count == 0) {
         wire->counts.ignored++;
         return;
     }
     wire->counts.answered++;
-    wire->counts.collision_bytes += wire->inbox_len;
+    wire->counts.collision_bytes += wire->inbox_len; /* glued to the request */
     wire->inbox_len = 0;
 }
 
@@ -204,19 +200,56 @@ static void search(struct sim_wire *wire) {
     }
 }
 
+/* Each byte of the master comes back when its last bit is off the wire. */
+static void give_back(struct sim_wire *wire, const uint8_t *bytes, size_t n, int64_t end_us) {
+    struct sim_fault *fault = &wire->config.faults[SIM_ECHO];
+    struct sim_talk *echo = &wire->echo;
+    if (!fault->is_on) {
+        return;
+    }
+    const int64_t from_us = end_us - chars_us(wire, n);
+    if (is_talking(echo) && echo->start_us + chars_us(wire, echo->len) + 1 < from_us) {
+        wire->counts.lost_bytes += echo->len - echo->sent; /* far behind: a machine at rest */
+        echo->len = 0;
+    }
+    if (!is_talking(echo)) {
+        echo->sent = 0;
+        echo->start_us = from_us;
+        echo->is_abandoned = false;
+    }
+    const size_t room = sizeof echo->bytes - echo->len;
+    const size_t kept = n < room ? n : room;
+    memcpy(echo->bytes + echo->len, bytes, kept);
+    echo->len += kept;
+    wire->counts.lost_bytes += n - kept;
+    fault->struck++;
+}
+
+static void collide(struct sim_wire *wire, size_t n) {
+    wire->counts.collision_bytes += wire->inbox_len + n;
+    wire->inbox_len = 0;
+    wire->is_damaged = false;
+}
+
 void sim_wire_hear(struct sim_wire *wire) {
+    sim_wire_work(wire); /* what was due before these bytes */
     uint8_t *end = wire->inbox + wire->inbox_len;
-    const ssize_t got = read(wire->master_fd, end, sizeof wire->inbox - wire->inbox_len);
+    const ssize_t got =
+        sim_port_read(&wire->port, end, sizeof wire->inbox - wire->inbox_len);
     const int64_t at_us = now_us(wire);
+    if (got < 0) {
+        abandon(wire);
+    }
     if (got <= 0) {
         return;
     }
-    if (!is_answering(wire) && !is_hearing(wire)) {
+    if (!is_hearing(wire)) {
         wire->is_early = at_us < wire->quiet_from_us + silence_us(wire);
     }
     extend_burst(wire, at_us, (size_t)got);
-    if (is_answering(wire)) {
-        wire->counts.collision_bytes += (size_t)got;
+    give_back(wire, end, (size_t)got, burst_end_us(wire));
+    if (is_drowned(wire, burst_end_us(wire))) {
+        collide(wire, (size_t)got);
         return;
     }
     wire->inbox_len += (size_t)got;
@@ -237,54 +270,141 @@ static void give_up(struct sim_wire *wire) {
     wire->inbox_len = 0;
 }
 
-/* --- answering --------------------------------------------------------------------------- */
+/* --- talking ----------------------------------------------------------------------------- */
 
-static int64_t byte_due_us(const struct sim_wire *wire, size_t k) {
-    return wire->outbox_start_us + line_chars_us(&wire->config.settings, k + 1);
+/* One character on the wire, made by all talkers whose characters overlap. */
+struct character {
+    int64_t due_us; /* INT64_MAX = nobody talks */
+    uint8_t byte;
+    bool is_wanted; /* by a client that was there when a talker began */
+};
+
+static int64_t first_end_us(const struct sim_wire *wire) {
+    int64_t first_us = INT64_MAX;
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        const struct sim_talk *talk = seen_talk_at(wire, i);
+        if (is_talking(talk) && char_end_us(wire, talk) < first_us) {
+            first_us = char_end_us(wire, talk);
+        }
+    }
+    return first_us;
 }
 
-static void write_bytes(struct sim_wire *wire, size_t n) {
-    ssize_t done = 0;
-    if (!wire->is_abandoned) {
-        done = write(wire->master_fd, wire->outbox + wire->outbox_sent, n);
+static struct character next_character(const struct sim_wire *wire) {
+    struct character next = {.due_us = first_end_us(wire), .byte = 0xff};
+    const int64_t first_us = next.due_us;
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        const struct sim_talk *talk = seen_talk_at(wire, i);
+        if (is_talking(talk) && char_start_us(wire, talk) < first_us) {
+            const int64_t end_us = char_end_us(wire, talk);
+            next.due_us = end_us > next.due_us ? end_us : next.due_us;
+            next.byte &= talk->bytes[talk->sent];
+            next.is_wanted |= !talk->is_abandoned;
+        }
     }
-    wire->counts.lost_bytes += n - (done > 0 ? (size_t)done : 0);
-    wire->outbox_sent += n;
+    return next;
 }
 
-static void say(struct sim_wire *wire) {
-    const int64_t at_us = now_us(wire);
-    size_t due = wire->outbox_sent;
-    while (due < wire->outbox_len && byte_due_us(wire, due) <= at_us) {
-        due++;
-    }
-    if (due == wire->outbox_sent) {
-        return;
-    }
-    const int64_t late_us = at_us - byte_due_us(wire, wire->outbox_sent);
-    if (late_us > wire->counts.late_max_us) {
-        wire->counts.late_max_us = late_us;
-    }
-    write_bytes(wire, due - wire->outbox_sent);
-    if (wire->outbox_sent == wire->outbox_len) {
+static void finish_talk(struct sim_wire *wire, struct sim_talk *talk, int64_t at_us) {
+    talk->start_us += chars_us(wire, talk->len); /* noise goes on from there */
+    talk->len = 0;
+    talk->sent = 0;
+    if (talk != &wire->echo) {
         /* a master that collided must keep silent after its own last character too */
         const int64_t heard_us = burst_end_us(wire);
         wire->quiet_from_us = at_us > heard_us ? at_us : heard_us;
-        wire->outbox_len = 0;
+    }
+}
+
+/* Takes a character from all who made it. */
+static void consume(struct sim_wire *wire, int64_t at_us) {
+    const int64_t first_us = first_end_us(wire);
+    size_t talkers = 0;
+    for (size_t i = 0; i < ALL_TALKS; i++) {
+        struct sim_talk *talk = talk_at(wire, i);
+        if (is_talking(talk) && char_start_us(wire, talk) < first_us) {
+            talkers++;
+            talk->sent++;
+            if (talk->sent == talk->len) {
+                finish_talk(wire, talk, at_us);
+            }
+        }
+    }
+    wire->counts.merged_bytes += talkers - 1;
+}
+
+static void write_out(struct sim_wire *wire, const uint8_t *bytes, size_t n) {
+    wire->counts.lost_bytes += n - sim_port_write(&wire->port, bytes, n);
+}
+
+static void say(struct sim_wire *wire, int64_t at_us) {
+    uint8_t output[OUTPUT];
+    size_t n = 0;
+    while (n < OUTPUT) {
+        const struct character next = next_character(wire);
+        if (next.due_us > at_us) {
+            break;
+        }
+        if (at_us - next.due_us > wire->counts.late_max_us) {
+            wire->counts.late_max_us = at_us - next.due_us;
+        }
+        consume(wire, at_us);
+        output[n] = next.byte;
+        n += next.is_wanted;
+        wire->counts.lost_bytes += !next.is_wanted;
+    }
+    if (n > 0) {
+        write_out(wire, output, n);
+    }
+}
+
+static bool must_babble(const struct sim_wire *wire) {
+    const struct sim_fault *fault = &wire->config.faults[SIM_BABBLE];
+    return fault->is_on && sim_port_is_open(&wire->port) &&
+           (!is_talking(&wire->noise) || fault->asked == 0 /* new terms */);
+}
+
+/* The next burst of noise, behind the last one by the pause; without end where bytes is 0. */
+static void babble(struct sim_wire *wire, int64_t at_us) {
+    struct sim_fault *fault = &wire->config.faults[SIM_BABBLE];
+    struct sim_talk *noise = &wire->noise;
+    const bool is_endless = fault->terms.bytes == 0;
+    const int64_t follow_us =
+        noise->start_us + (is_endless ? 0 : fault->terms.pause_ms * 1000);
+    const bool is_fresh = fault->asked == 0 || follow_us + chars_us(wire, 2) < at_us;
+    noise->start_us = is_fresh ? at_us : follow_us;
+    noise->len = is_endless ? NOISE_CHUNK : (size_t)fault->terms.bytes;
+    noise->sent = 0;
+    noise->is_abandoned = false;
+    for (size_t i = 0; i < noise->len; i++) {
+        noise->bytes[i] = (uint8_t)sim_random(&fault->random, 256);
+    }
+    fault->asked++;
+    fault->struck++;
+}
+
+/* A burst that has not begun when the fault is taken away does not come. */
+static void hush(struct sim_wire *wire) {
+    if (!wire->config.faults[SIM_BABBLE].is_on && wire->noise.sent == 0) {
+        wire->noise.len = 0;
     }
 }
 
 int64_t sim_wire_due_us(const struct sim_wire *wire) {
-    if (is_answering(wire)) {
-        return byte_due_us(wire, wire->outbox_sent);
-    }
-    return is_hearing(wire) ? give_up_us(wire) : INT64_MAX;
+    const int64_t say_us = next_character(wire).due_us;
+    const int64_t up_us = is_hearing(wire) ? give_up_us(wire) : INT64_MAX;
+    const int64_t next_us = say_us < up_us ? say_us : up_us;
+    return must_babble(wire) ? 0 : next_us;
 }
 
 void sim_wire_work(struct sim_wire *wire) {
-    if (is_answering(wire)) {
-        say(wire);
-    } else if (is_hearing(wire) && give_up_us(wire) <= now_us(wire)) {
+    const int64_t at_us = now_us(wire);
+    hush(wire);
+    say(wire, at_us);
+    if (must_babble(wire)) {
+        babble(wire, at_us);
+    }
+    if (is_hearing(wire) && give_up_us(wire) <= at_us) {
         give_up(wire);
     }
 }

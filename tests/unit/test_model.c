@@ -58,7 +58,7 @@ static int expect_each_point_once(const struct model *model) {
     for (; model->bridge->next(session, &plan, &exchange) == BRIDGE_OK; requests++) {
         cr_assert_lt(requests, MODEL_POINTS_MAX, "%s: the plan has no end", model->id);
         cr_assert_eq(exchange.request[4], 0);
-        cr_expect_leq(exchange.request[5], mbrtu_limits_of(model)->max_registers, "%s",
+        cr_expect_leq(exchange.request[5], mbrtu_meter_of(model)->max_registers, "%s",
                       model->id);
         cr_expect_leq(exchange.request[5], 125, "%s", model->id);
         take_zeros(session, &plan, &exchange, times);
@@ -173,8 +173,8 @@ Test(model, is_read_with_all_its_keys) {
     cr_expect(line_settings_equal(&model.line, &(struct line_settings){2400, 8, 'E', 1}));
     cr_expect_eq(model.timeout_ms, 1000);
     cr_expect_eq(model.pause_ms, 30);
-    cr_expect_eq(mbrtu_limits_of(&model)->max_registers, 20);
-    cr_expect_eq(mbrtu_limits_of(&model)->max_hole, 3);
+    cr_expect_eq(mbrtu_meter_of(&model)->max_registers, 20);
+    cr_expect_eq(mbrtu_meter_of(&model)->max_hole, 3);
     cr_assert_eq(model.point_count, 2);
     const size_t at = model_point_of(&model, QUANTITY_forward_active_energy);
     cr_assert_lt(at, 2);
@@ -194,8 +194,8 @@ Test(model, what_is_left_out_takes_its_default) {
     cr_assert_eq(parse_as("m.yaml", HEAD POINTS POINT, &faults, &model), BRIDGE_OK);
     cr_expect_eq(model.timeout_ms, 500);
     cr_expect_eq(model.pause_ms, 5);
-    cr_expect_eq(mbrtu_limits_of(&model)->max_registers, 125);
-    cr_expect_eq(mbrtu_limits_of(&model)->max_hole, 0);
+    cr_expect_eq(mbrtu_meter_of(&model)->max_registers, 125);
+    cr_expect_eq(mbrtu_meter_of(&model)->max_hole, 0);
     const struct mbrtu_point *point = mbrtu_point_of(&model.points[0]);
     cr_expect_eq(point->value.order, MBRTU_ABCD);
     cr_expect_eq(point->value.resolution_micro, 0);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/sim_bus.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool open_wire(struct sim_bus *bus, const struct sim_place *place, char *error) {
+    const struct sim_wire_config config = {.path = bus->site->line.path,
+                                           .settings = sim_building_settings(bus->site),
+                                           .is_strict = place->building->is_strict,
+                                           .clock = place->clock,
+                                           .ears = sim_modbus_ears(&bus->modbus),
+                                           .faults = bus->faults};
+    return sim_wire_open(&bus->wire, &config, error);
+}
+
+bool sim_bus_open(struct sim_bus *bus, const struct sim_place *place,
+                  const struct site_bus *site, char *error) {
+    *bus = (struct sim_bus){.site = site, .is_mbtcp = sim_building_is_mbtcp(site)};
+    bus->faults[SIM_ECHO].is_on = site->has_echo;
+    sim_modbus_init(&bus->modbus, place->era, place->building->turnaround_ms * 1000);
+    for (size_t m = 0; m < site->meter_count; m++) {
+        sim_modbus_add(&bus->modbus, &place->building->meters[site->meters[m].index]);
+    }
+    bus->is_plugged = bus->is_mbtcp ? sim_mbtcp_open(&bus->server, site->line.path,
+                                                     &bus->modbus, place->clock, error)
+                                    : open_wire(bus, place, error);
+    return bus->is_plugged;
+}
+
+void sim_bus_close(struct sim_bus *bus) {
+    if (bus->is_mbtcp) {
+        sim_mbtcp_close(&bus->server);
+    } else {
+        sim_wire_close(&bus->wire);
+    }
+    bus->is_plugged = false;
+}
+
+bool sim_bus_unplug(struct sim_bus *bus, char *error) {
+    if (!bus->is_plugged) {
+        (void)snprintf(error, LINE_ERROR_MAX, "unplug: bus %s is not plugged", bus->site->id);
+        return false;
+    }
+    if (bus->is_mbtcp) {
+        sim_mbtcp_close(&bus->server);
+    } else {
+        sim_wire_unplug(&bus->wire);
+    }
+    bus->is_plugged = false;
+    return true;
+}
+
+bool sim_bus_plug(struct sim_bus *bus, char *error) {
+    if (bus->is_plugged) {
+        (void)snprintf(error, LINE_ERROR_MAX, "plug: bus %s is plugged", bus->site->id);
+        return false;
+    }
+    bus->is_plugged = bus->is_mbtcp ? sim_mbtcp_reopen(&bus->server, error)
+                                    : sim_wire_plug(&bus->wire, error);
+    return bus->is_plugged;
+}
+
+const char *sim_bus_path(const struct sim_bus *bus) {
+    return bus->is_mbtcp ? bus->server.path : bus->wire.port.path;
+}
+
+const struct sim_wire_counts *sim_bus_counts(const struct sim_bus *bus) {
+    return bus->is_mbtcp ? &bus->server.counts : &bus->wire.counts;
+}
+
+void sim_bus_poll(const struct sim_bus *bus, struct pollfd *fds) {
+    for (size_t i = 0; i < SIM_BUS_FDS; i++) {
+        fds[i] = (struct pollfd){.fd = -1};
+    }
+    if (bus->is_mbtcp) {
+        sim_mbtcp_poll(&bus->server, fds);
+    } else {
+        sim_port_poll(&bus->wire.port, fds);
+    }
+}
+
+static void work_wire(struct sim_wire *wire, const struct pollfd *fds) {
+    if (fds[1].revents) { /* first: a closed port concerns what was sent before */
+        sim_wire_watch(wire);
+    }
+    if (fds[0].revents) {
+        sim_wire_hear(wire);
+    }
+    sim_wire_work(wire);
+}
+
+void sim_bus_work(struct sim_bus *bus, const struct pollfd *fds) {
+    if (bus->is_mbtcp) {
+        sim_mbtcp_work(&bus->server, fds);
+    } else {
+        work_wire(&bus->wire, fds);
+    }
+}
+
+int64_t sim_bus_due_us(const struct sim_bus *bus) {
+    return bus->is_mbtcp ? sim_mbtcp_due_us(&bus->server) : sim_wire_due_us(&bus->wire);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The coils and registers of one simulated Modbus meter, as its model describes them. Pure.
+ */
+#ifndef TESTS_SIM_SIM_REGISTERS_H
+#define TESTS_SIM_SIM_REGISTERS_H
+
+#include "bridges/modbus/mbrtu.h"
+#include "tests/sim/sim_meter.h"
+
+enum { SIM_READ_COILS = 0x01, SIM_READ_INPUTS = 0x02 };
+
+/* A moment of one device. */
+struct sim_view {
+    struct sim_meter *meter;
+    enum sim_device_index device;
+    const struct sim_era *era;
+    int64_t at_us;
+};
+
+/* Registers or coils [start, end) as one function code reads them. */
+struct sim_range {
+    int64_t function;
+    int64_t start;
+    int64_t end;
+};
+
+/* Does the range stay between the lowest and the highest address its function has? */
+bool sim_registers_have(const struct model *model, const struct sim_range *range);
+
+/* Fills words[0, end - start): a register, or 0 or 1 for a coil. false: a value that the
+ * registers cannot hold. */
+bool sim_registers_read(const struct sim_view *view, const struct sim_range *range,
+                        uint16_t *words);
+
+/* May all of the range (function 1 or 3) be written? */
+bool sim_registers_let_write(const struct model *model, const struct sim_range *range);
+
+/* Writes one that may be written, and switches where it is a relay. */
+void sim_registers_write(const struct sim_view *view, bool is_coil, uint16_t address,
+                         uint16_t value);
+
+/* What a point shows, in micro-units. false: its registers cannot hold it. */
+bool sim_registers_show(const struct sim_view *view, const struct model_point *point,
+                        int64_t *micro);
+
+#endif
