@@ -105,7 +105,8 @@ struct plan {
     char serial[BRIDGE_SERIAL_MAX + 1]; /* as the meter gave it; empty = not read yet */
     enum relay_state relay;             /* after a relay action: as read back */
     int refusal;                        /* the device's own code after BRIDGE_EREFUSED */
-    unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
+    unsigned unsupported; /* points that were not asked for: the device has refused them */
+    unsigned invalid;     /* values that were read and are no measurement (NaN, out of range) */
     union bridge_notes notes;
 };
 

@@ -24,7 +24,7 @@ struct sample {
 
 /* One value with its meter and its time. */
 struct reading {
-    uint32_t meter; /* index of the meter in the site */
+    uint32_t meter; /* index of the meter on its bus */
     uint16_t point; /* index in the meter's model */
     uint8_t quality;
     int64_t at_ms; /* UTC, when the answer was complete */

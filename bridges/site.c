@@ -20,6 +20,8 @@ static const struct field meter_fields[] = {
      SITE_ADDRESS_TEXT_MAX, "on the bus, as printed on the meter", NULL, NULL, NULL},
     {"period", FIELD_DURATION, offsetof(struct site_meter, period_ms), "60s", 200, 86400000,
      "how often it is polled", NULL, NULL, NULL},
+    {"serial", FIELD_ID, offsetof(struct site_meter, serial), "", 0, BRIDGE_SERIAL_MAX,
+     "serial number that must be found there; none = the first that is seen", NULL, NULL, NULL},
 };
 static const struct schema meter_schema = {meter_fields,
                                            sizeof meter_fields / sizeof *meter_fields, NULL, 0};

@@ -29,7 +29,8 @@ struct site_meter {
     char model_id[MODEL_ID_MAX + 1];
     char address_text[SITE_ADDRESS_TEXT_MAX + 1];
     int64_t period_ms;
-    int source_line; /* in the file, for messages */
+    char serial[BRIDGE_SERIAL_MAX + 1]; /* that must be found there; empty = the first one */
+    int source_line;                    /* in the file, for messages */
     /* filled by site_resolve: */
     const struct model *model;
     struct meter_address address;

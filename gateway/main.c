@@ -94,7 +94,7 @@ static int run(const struct arguments *arguments) {
         struct clock clock;
         clock_init(&clock);
         log_set_level((enum log_level)settings->log_level);
-        code = app_run(settings, &clock);
+        code = app_run(arguments->config, settings, &clock);
         (void)fflush(NULL);
         _exit(code); /* Paho's threads are alive, and its client is never destroyed */
     }

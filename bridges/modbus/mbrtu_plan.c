@@ -113,7 +113,7 @@ static size_t widest(const struct model *model, size_t first) {
 }
 
 /* The next read that the meter has not refused; false when there is none left. */
-static bool next_read(const struct mbrtu_session *session, const struct plan *plan,
+static bool next_read(const struct mbrtu_session *session, struct plan *plan,
                       struct mbrtu_progress *progress, struct mbrtu_request *out) {
     while (progress->next < plan->model->point_count) {
         const size_t first = progress->next;
@@ -128,6 +128,7 @@ static bool next_read(const struct mbrtu_session *session, const struct plan *pl
         if (!is_refused(session, out, plan->now_ms)) {
             return true;
         }
+        plan->unsupported++;
     }
     return false;
 }
@@ -330,6 +331,19 @@ static void take_serial(struct plan *plan, const struct mbrtu_request *request,
     *at = '\0';
 }
 
+/* Lessons are of one meter: another one at its address has learnt nothing yet. */
+static void know_serial(struct mbrtu_session *session, const struct plan *plan) {
+    uint32_t hash = 2166136261; /* FNV-1a */
+    for (const char *at = plan->serial; *at; at++) {
+        hash = (hash ^ (uint8_t)*at) * 16777619;
+    }
+    uint32_t *known = &session->serials[plan->address.bytes[0]];
+    if (*known && *known != hash) {
+        mbrtu_forget(session, plan->address.bytes[0]);
+    }
+    *known = hash;
+}
+
 static void take_state(struct plan *plan, uint16_t value) {
     const struct mbrtu_relay_state *state = &mbrtu_meter_of(plan->model)->relay_state;
     const int64_t masked = value & state->mask;
@@ -375,6 +389,7 @@ enum bridge_status mbrtu_take(struct bridge_session *session, struct plan *plan,
     }
     if (progress->asked == MBRTU_AT_SERIAL) {
         take_serial(plan, request, values);
+        know_serial(ours, plan);
     } else if (progress->asked == MBRTU_AT_POINTS) {
         take_points(plan, request, values, out);
     } else if (progress->asked == MBRTU_AT_STATE) {

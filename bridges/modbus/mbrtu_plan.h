@@ -9,6 +9,7 @@
 #include "bridges/bridge.h"
 #include "bridges/modbus/mbrtu.h"
 #include "bridges/modbus/mbrtu_codec.h"
+#include "bridges/modbus/mbrtu_frame.h"
 
 enum mbrtu_stage {
     MBRTU_AT_SERIAL,
@@ -49,6 +50,7 @@ struct mbrtu_session {
     size_t refused_count;
     size_t oldest; /* overwritten next once it is full */
     struct mbrtu_refused refused[MBRTU_REFUSED_MAX];
+    uint32_t serials[MBRTU_UNIT_MAX + 1]; /* a hash of each unit's serial number; 0 = none */
 };
 
 struct mbrtu_session *mbrtu_session_of(struct bridge_session *session);

@@ -17,7 +17,6 @@
 enum {
     BUS_BOX_BYTES = 64 * 1024,
     EVENT_BOX_BYTES = 512 * 1024,
-    RECENT_ROWS = 20000,  /* looked through for newest values at start */
     ALIVE_MAX_MS = 90000, /* a bus thread that is silent for longer hangs */
     TEND_SECONDS = 5,
     STOP_MS = 3000
@@ -34,10 +33,10 @@ static void notify(const char *state) {
 #endif
 }
 
-static bool threads_are_alive(const struct app *app) {
-    for (size_t i = 0; i < app->settings->site.bus_count; i++) {
-        if (clock_mono_ms(app->clock) - poller_alive_ms(app->buses[i].poller) > ALIVE_MAX_MS) {
-            log_error("bus thread hangs", "bus=%s", app->buses[i].site->id);
+static bool threads_are_alive(struct app *app) {
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        if (clock_mono_ms(app->clock) - poller_alive_ms(bus->poller) > ALIVE_MAX_MS) {
+            log_error("bus thread hangs", "bus=%s", bus->site->id);
             return false;
         }
     }
@@ -54,7 +53,7 @@ void app_stop(struct app *app, int exit_code) {
 
 /* A storage failure that is not just a full disk ends the program: after a restart the store
  * says what is in it. */
-static void storage_failed(struct app *app, enum gw_status status) {
+void app_storage_failed(struct app *app, enum gw_status status) {
     log_error("storage failed, stopping to look again", "status=\"%s\" error=\"%s\"",
               gw_status_text(status), store_error(app->store));
     app_stop(app, (int)gw_status_exit(status));
@@ -81,7 +80,7 @@ static bool commit(struct app *app) {
         return false;
     }
     if (status != GW_OK) {
-        storage_failed(app, status);
+        app_storage_failed(app, status);
         return false;
     }
     note_disk(app, false);
@@ -97,8 +96,9 @@ static void on_commit_due(uv_timer_t *timer) {
     uv_async_send(&app->mail); /* what waited for room may be taken now */
 }
 
-static void take_reading(struct app *app, const struct reading *reading) {
-    struct app_point *point = &app->meters[reading->meter].points[reading->point];
+static void take_reading(struct app *app, const struct app_bus *bus,
+                         const struct reading *reading) {
+    struct app_point *point = &bus->meters[reading->meter].points[reading->point];
     const struct store_reading row = {.point = point->number,
                                       .quality = reading->quality,
                                       .at_ms = reading->at_ms,
@@ -112,24 +112,38 @@ static void take_reading(struct app *app, const struct reading *reading) {
     }
 }
 
+static void take_identity(struct app *app, const struct app_bus *bus,
+                          const struct bus_identity *identity) {
+    const enum gw_status status =
+        store_learn(app->store, bus->meters[identity->meter].site->id, identity->serial);
+    if (status != GW_OK &&
+        status != GW_ENOSPACE) { /* no room: learnt again at the next start */
+        app_storage_failed(app, status);
+    }
+}
+
 static void take_bus_mail(struct app *app, const struct bus_mail *mail) {
+    struct app_bus *bus = &app->buses[mail->bus];
     switch (mail->kind) {
     case BUS_READING:
-        take_reading(app, &mail->of.reading);
+        take_reading(app, bus, &mail->of.reading);
         break;
     case BUS_METER:
-        app->meters[mail->of.meter.meter].was_polled = true;
-        app->meters[mail->of.meter.meter].state = mail->of.meter;
+        bus->meters[mail->of.meter.meter].was_polled = true;
+        bus->meters[mail->of.meter.meter].state = mail->of.meter;
         break;
     case BUS_LINE:
-        app->buses[mail->of.line.bus].state = mail->of.line;
+        bus->state = mail->of.line;
+        break;
+    case BUS_IDENTITY:
+        take_identity(app, bus, &mail->of.identity);
         break;
     }
 }
 
 /* Takes what the buses have read. What finds no room here stays in the mailbox, and when that
  * is full the buses wait. */
-static void take_bus_box(struct app *app) {
+void app_take_bus_box(struct app *app) {
     struct bus_mail mail;
     size_t len;
     for (;;) {
@@ -146,7 +160,7 @@ static void take_bus_box(struct app *app) {
 static void on_mail(uv_async_t *async) {
     struct app *app = async->data;
     app_uplink_mail(app);
-    take_bus_box(app);
+    app_take_bus_box(app);
 }
 
 static void wake(void *context) {
@@ -161,12 +175,12 @@ static void on_second(uv_timer_t *timer) {
     app->seconds++;
     if (app->disk_is_full) {
         (void)commit(app);
-        take_bus_box(app);
+        app_take_bus_box(app);
     }
     if (app->seconds % TEND_SECONDS == 0) {
         const enum gw_status status = store_tend(app->store);
         if (status != GW_OK && status != GW_ENOSPACE) {
-            storage_failed(app, status);
+            app_storage_failed(app, status);
             return;
         }
     }
@@ -179,7 +193,7 @@ static void on_second(uv_timer_t *timer) {
 static void on_signal(uv_signal_t *handle, int number) {
     struct app *app = handle->data;
     if (number == SIGHUP) {
-        log_warn("configuration is read at start only; restart to apply a new one", "%s", "");
+        app_reload(app);
         return;
     }
     log_info("stopping", "signal=%d", number);
@@ -189,77 +203,19 @@ static void on_signal(uv_signal_t *handle, int number) {
 /* --- starting --------------------------------------------------------------------------------
  */
 
-static void on_seen(void *context, const struct store_reading *reading) {
-    struct app *app = context;
-    for (size_t i = 0; i < app->point_count; i++) {
-        struct app_point *point = &app->points[i];
-        if (point->number == reading->point) {
-            if (!point->has_value) { /* newest first */
-                point->latest = *reading;
-                point->has_value = true;
-            }
-            return;
-        }
-    }
-}
-
-/* Every point of every meter, as the store wants them named. */
-static struct store_point *name_points(struct app *app) {
-    const struct site *site = &app->settings->site;
-    struct store_point *names = calloc(app->point_count + 1, sizeof *names);
-    size_t i = 0;
-    for (uint32_t m = 0; names && m < site->meter_count; m++) {
-        const struct site_meter *meter = site_meter_at(site, m);
-        app->meters[m].site = meter;
-        app->meters[m].points = &app->points[i];
-        for (size_t p = 0; p < meter->model->point_count; p++, i++) {
-            app->points[i].quantity = meter->model->points[p].quantity;
-            names[i].meter = meter->id;
-            names[i].quantity = app->points[i].quantity;
-        }
-    }
-    return names;
-}
-
-static enum gw_status number_points(struct app *app) {
-    struct store_point *names = name_points(app);
-    if (!names) {
-        return GW_ENOMEM;
-    }
-    const enum gw_status status = store_number(app->store, names, app->point_count);
-    for (size_t i = 0; status == GW_OK && i < app->point_count; i++) {
-        app->points[i].number = names[i].number;
-    }
-    free(names);
-    return status == GW_OK ? store_recent(app->store, RECENT_ROWS, on_seen, app) : status;
-}
-
 static enum gw_status open_store(struct app *app) {
     char error[STORE_ERROR_MAX] = "";
-    enum gw_status status = store_open(&app->settings->store, app->clock, &app->store, error);
+    const enum gw_status status =
+        store_open(&app->settings->store, app->clock, &app->store, error);
     if (status != GW_OK) {
         log_error("store cannot be opened", "status=\"%s\" error=\"%s\"",
                   gw_status_text(status), error);
         return status;
     }
-    status = number_points(app);
-    if (status != GW_OK) {
-        log_error("store cannot be read", "error=\"%s\"", store_error(app->store));
-    }
-    return status;
+    return GW_OK;
 }
 
 static enum gw_status make_room(struct app *app) {
-    const struct site *site = &app->settings->site;
-    assert(site->meter_count > 0); /* settings refuse a site without meters */
-    for (uint32_t m = 0; m < site->meter_count; m++) {
-        app->point_count += site_meter_at(site, m)->model->point_count;
-    }
-    app->meters = calloc(site->meter_count, sizeof *app->meters);
-    app->points = calloc(app->point_count, sizeof *app->points);
-    if (!app->meters || !app->points) {
-        return GW_ENOMEM;
-    }
     const enum gw_status status = mailbox_new(BUS_BOX_BYTES, wake, &app->mail, &app->bus_box);
     return status == GW_OK ? mailbox_new(EVENT_BOX_BYTES, wake, &app->mail, &app->event_box)
                            : status;
@@ -295,17 +251,13 @@ static void start_loop(struct app *app) {
     uv_timer_start(&app->second_timer, on_second, 1000, 1000);
 }
 
-static enum gw_status start_pollers(struct app *app) {
+static enum gw_status start_buses(struct app *app) {
     const struct site *site = &app->settings->site;
-    for (uint32_t i = 0; i < site->bus_count; i++) {
-        app->buses[i].site = &site->buses[i];
-        const enum gw_status status =
-            poller_start(i, &site->buses[i], app->clock, app->bus_box, &app->buses[i].poller);
-        if (status != GW_OK) {
-            return status;
-        }
+    enum gw_status status = GW_OK;
+    for (uint32_t i = 0; status == GW_OK && i < site->bus_count; i++) {
+        status = app_bus_open(app, app->settings, &site->buses[i]);
     }
-    return GW_OK;
+    return status;
 }
 
 static enum gw_status open_door(struct app *app) {
@@ -334,7 +286,7 @@ static enum gw_status start(struct app *app) {
         status = open_door(app);
     }
     if (status == GW_OK) {
-        status = start_pollers(app);
+        status = start_buses(app);
     }
     return status == GW_OK ? app_uplink_start(app) : status;
 }
@@ -342,20 +294,20 @@ static enum gw_status start(struct app *app) {
 static void stop(struct app *app) {
     const int64_t until_us = clock_mono_us(app->clock) + (int64_t)STOP_MS * 1000;
     bool all_ended = true;
-    for (size_t i = 0; i < app->settings->site.bus_count; i++) {
-        if (app->buses[i].poller) {
-            poller_ask_stop(app->buses[i].poller);
-        }
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        poller_ask_stop(bus->poller);
     }
-    mailbox_close(app->bus_box);
-    for (size_t i = 0; i < app->settings->site.bus_count; i++) {
-        all_ended &= !app->buses[i].poller || poller_join(app->buses[i].poller, until_us);
+    if (app->bus_box) {
+        mailbox_close(app->bus_box);
+    }
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        all_ended &= poller_join(bus->poller, until_us);
     }
     if (!all_ended) {
         log_warn("a bus thread did not end in time", "%s", "");
     }
-    if (app->exit_code == GW_EXIT_OK) {
-        take_bus_box(app);
+    if (app->exit_code == GW_EXIT_OK && app->store) {
+        app_take_bus_box(app);
         (void)commit(app);
     }
     app_uplink_stop(app);
@@ -365,12 +317,13 @@ static void stop(struct app *app) {
     store_close(app->store);
 }
 
-int app_run(const struct settings *settings, struct clock *clock) {
+int app_run(const char *config_path, struct settings *settings, struct clock *clock) {
     struct app *app = calloc(1, sizeof *app);
     if (!app) {
         return GW_EXIT_FAILED;
     }
     app->settings = settings;
+    app->config_path = config_path;
     app->clock = clock;
     app->started_ms = clock_mono_ms(clock);
     const enum gw_status status = start(app);

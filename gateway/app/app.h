@@ -13,8 +13,9 @@
 #include "bridges/base/clock.h"
 #include "gateway/settings/settings.h"
 
-/* Runs until SIGTERM or SIGINT. Returns the exit code of the process; leave it by _exit,
- * since Paho's client is never destroyed. */
-int app_run(const struct settings *settings, struct clock *clock);
+/* Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. Takes the settings over.
+ * Returns the exit code of the process; leave it by _exit, since Paho's client is never
+ * destroyed. */
+int app_run(const char *config_path, struct settings *settings, struct clock *clock);
 
 #endif

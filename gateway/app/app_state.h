@@ -36,14 +36,21 @@ struct app_meter {
     struct bus_meter_state state;
 };
 
+/* A slot for a bus; free while poller is NULL. */
 struct app_bus {
     const struct site_bus *site;
+    const struct settings *owner; /* whose site it is: lives as long as the bus */
     struct poller *poller;
+    struct app_meter *meters; /* one for each of the site's */
+    struct app_point *points; /* of all meters, in order */
+    size_t point_count;
     struct bus_line_state state;
 };
 
 struct app {
-    const struct settings *settings;
+    struct settings *settings;
+    const char *config_path;
+    struct settings *retired[SITE_BUSES_MAX]; /* older ones that buses still live in */
     struct clock *clock;
     struct wire_sender sender;
     int64_t started_ms; /* monotonic */
@@ -59,9 +66,6 @@ struct app {
 
     struct mailbox *bus_box;
     struct app_bus buses[SITE_BUSES_MAX];
-    struct app_meter *meters;
-    struct app_point *points; /* of all meters, in order */
-    size_t point_count;
 
     struct store *store;
     size_t pending_count;
@@ -93,15 +97,38 @@ struct app {
 /* app.c: ends the program with a code after the loop's current turn. */
 void app_stop(struct app *app, int exit_code);
 
+/* app_bus.c: opens a bus in a free slot, with what the store knows of its meters. */
+MUST_CHECK enum gw_status app_bus_open(struct app *app, const struct settings *owner,
+                                       const struct site_bus *site);
+/* Ends its thread and takes what it still had to say; frees the slot. */
+void app_bus_close(struct app *app, struct app_bus *bus);
+/* The next bus after one in use, NULL at the end; start with NULL. */
+struct app_bus *app_bus_next(struct app *app, const struct app_bus *bus);
+/* How many meters all buses have. */
+size_t app_meter_count(struct app *app);
+/* The meter with an index over all buses in their order. */
+struct app_meter *app_meter_at(struct app *app, size_t index);
+
+/* app_reload.c: reads the configuration again and changes what has changed; a file with faults
+ * changes nothing. */
+void app_reload(struct app *app);
+
+/* app.c: takes what the buses have read. */
+void app_take_bus_box(struct app *app);
+/* A storage failure that is not just a full disk ends the program. */
+void app_storage_failed(struct app *app, enum gw_status status);
+
 /* app_uplink.c */
 MUST_CHECK enum gw_status app_uplink_start(struct app *app);
 void app_uplink_mail(struct app *app); /* takes what has come from the broker */
 void app_uplink_pump(struct app *app); /* sends what may be sent */
 void app_uplink_second(struct app *app);
 void app_uplink_stop(struct app *app);
+/* The configuration or the meters have changed: says so to the cloud. */
+void app_uplink_renew(struct app *app);
 
 /* app_status.c: a local_answer. */
 char *app_status_answer(void *context, const char *request, size_t len);
-void app_health(const struct app *app, struct wire_health *out);
+void app_health(struct app *app, struct wire_health *out);
 
 #endif

@@ -14,24 +14,26 @@ static const char *clock_word(enum clock_trust trust) {
     return trust == CLOCK_SYNCED ? "synced" : trust == CLOCK_HELD ? "held" : "unset";
 }
 
-void app_health(const struct app *app, struct wire_health *out) {
-    const struct site *site = &app->settings->site;
+static void add_meter(const struct app_meter *meter, struct wire_health *out) {
+    out->meters_lost += meter->state.is_lost || meter->state.is_wrong;
+    out->polls += meter->state.polls;
+    out->polls_failed += meter->state.failed;
+    out->periods_missed += meter->state.missed;
+    out->invalid_values += meter->state.invalid;
+}
+
+void app_health(struct app *app, struct wire_health *out) {
     *out = (struct wire_health){.clock_trust = (uint32_t)clock_wall(app->clock).trust,
-                                .meters = (uint32_t)site->meter_count,
-                                .buses = (uint32_t)site->bus_count,
                                 .downlink_refused = app->refused,
                                 .downlink_dropped = app->mqtt ? mqtt_dropped(app->mqtt) : 0,
                                 .readings_thinned = store_thinned(app->store)};
-    for (size_t i = 0; i < site->bus_count; i++) {
-        out->buses_down += !app->buses[i].state.is_up;
-    }
-    for (size_t i = 0; i < site->meter_count; i++) {
-        const struct bus_meter_state *state = &app->meters[i].state;
-        out->meters_lost += state->is_lost;
-        out->polls += state->polls;
-        out->polls_failed += state->failed;
-        out->periods_missed += state->missed;
-        out->invalid_values += state->invalid;
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        out->buses++;
+        out->buses_down += !bus->state.is_up;
+        out->meters += (uint32_t)bus->site->meter_count;
+        for (size_t i = 0; i < bus->site->meter_count; i++) {
+            add_meter(&bus->meters[i], out);
+        }
     }
 }
 
@@ -79,12 +81,12 @@ static json_t *describe_meter(const struct app_meter *meter) {
     return out;
 }
 
-static json_t *describe_bus(const struct app *app, const struct app_bus *bus, size_t first) {
+static json_t *describe_bus(const struct app *app, const struct app_bus *bus) {
     const struct transact_counts *counts = &bus->state.counts;
     json_t *out = json_object();
     json_t *meters = json_array();
     for (size_t i = 0; i < bus->site->meter_count; i++) {
-        json_array_append_new(meters, describe_meter(&app->meters[first + i]));
+        json_array_append_new(meters, describe_meter(&bus->meters[i]));
     }
     json_object_set_new(out, "id", json_string(bus->site->id));
     json_object_set_new(out, "line", json_string(bus->site->line.path));
@@ -114,14 +116,12 @@ static json_t *describe_stream(const struct app *app) {
     return out;
 }
 
-static json_t *status(const struct app *app) {
+static json_t *status(struct app *app) {
     const char *link = !app->mqtt ? "none" : app->is_up ? "up" : "down";
     json_t *out = json_object();
     json_t *buses = json_array();
-    size_t first = 0;
-    for (size_t i = 0; i < app->settings->site.bus_count; i++) {
-        json_array_append_new(buses, describe_bus(app, &app->buses[i], first));
-        first += app->buses[i].site->meter_count;
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        json_array_append_new(buses, describe_bus(app, bus));
     }
     json_object_set_new(out, "ok", json_true());
     json_object_set_new(out, "gateway", json_string(app->settings->gateway_id));

@@ -43,7 +43,7 @@ static void describe_meter(const struct app_meter *meter, struct wire_meter *out
 }
 
 static void send_birth(struct app *app) {
-    const size_t meters = app->settings->site.meter_count;
+    const size_t meters = app_meter_count(app);
     struct wire_birth *birth = &app->birth;
     *birth = (struct wire_birth){
         .sender = app->sender,
@@ -56,7 +56,7 @@ static void send_birth(struct app *app) {
         birth->meter_count = 0;
         while (birth->meter_count < WIRE_BIRTH_METERS_MAX &&
                first + birth->meter_count < meters) {
-            describe_meter(&app->meters[first + birth->meter_count],
+            describe_meter(app_meter_at(app, first + birth->meter_count),
                            &birth->meters[birth->meter_count]);
             birth->meter_count++;
         }
@@ -100,12 +100,9 @@ static void flush_now(struct app *app) {
     app->now.count = 0;
 }
 
-/* The newest value of every point. */
-static void send_now(struct app *app) {
-    app->now.sender = app->sender;
-    app->now.count = 0;
-    for (size_t i = 0; i < app->point_count; i++) {
-        const struct app_point *point = &app->points[i];
+static void add_now(struct app *app, const struct app_bus *bus) {
+    for (size_t i = 0; i < bus->point_count; i++) {
+        const struct app_point *point = &bus->points[i];
         if (!point->has_value) {
             continue;
         }
@@ -117,6 +114,15 @@ static void send_now(struct app *app) {
         if (app->now.count == WIRE_NOW_MAX) {
             flush_now(app);
         }
+    }
+}
+
+/* The newest value of every point. */
+static void send_now(struct app *app) {
+    app->now.sender = app->sender;
+    app->now.count = 0;
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        add_now(app, bus);
     }
     flush_now(app);
     app->now_due_ms = clock_mono_ms(app->clock) + app->settings->now_every_ms;
@@ -353,11 +359,22 @@ void app_uplink_second(struct app *app) {
     app_uplink_pump(app);
 }
 
+static struct drain_config drain_config(const struct app *app) {
+    return (struct drain_config){.delay_ms = app->settings->backfill_delay_ms,
+                                 .interval_ms = 1000 / app->settings->backfill_rate,
+                                 .batch_max = WIRE_BATCH_MAX};
+}
+
+void app_uplink_renew(struct app *app) {
+    app->drain.config = drain_config(app);
+    if (app->is_up) {
+        send_birth(app);
+    }
+}
+
 enum gw_status app_uplink_start(struct app *app) {
     const struct settings *settings = app->settings;
-    const struct drain_config drain = {.delay_ms = settings->backfill_delay_ms,
-                                       .interval_ms = 1000 / settings->backfill_rate,
-                                       .batch_max = WIRE_BATCH_MAX};
+    const struct drain_config drain = drain_config(app);
     drain_init(&app->drain, &drain, store_acked(app->store), store_head(app->store));
     if (!*settings->transport.broker) {
         log_info("no broker is configured, working without a cloud end", "%s", "");

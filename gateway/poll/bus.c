@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/poll/bus.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,8 @@ struct watch {
     uint64_t polls;
     uint64_t failed;
     uint64_t invalid;
+    char serial[BRIDGE_SERIAL_MAX + 1]; /* that belongs there; empty = not known yet */
+    bool is_wrong;
     bool is_lost;     /* as it was logged last */
     bool has_invalid; /* likewise */
     int refusal;      /* exception code as it was logged last; 0 = none */
@@ -63,6 +66,10 @@ enum gw_status bus_new(const struct bus_config *config, struct bus **out) {
     }
     for (size_t i = 0; i < count; i++) {
         bus->planned[i].period_us = config->site->meters[i].period_ms * 1000;
+        const char *learnt = config->serials ? config->serials[i] : "";
+        const char *configured = config->site->meters[i].serial;
+        (void)snprintf(bus->watches[i].serial, sizeof bus->watches[i].serial, "%s",
+                       *configured ? configured : learnt);
     }
     planner_init(&bus->planner, bus->planned, count, clock_mono_us(config->clock));
     transact_init(&bus->transact, NULL);
@@ -88,15 +95,26 @@ void bus_free(struct bus *bus) {
     free(bus);
 }
 
+/* --- mails ----------------------------------------------------------------------------------
+ */
+
+static void emit(struct bus *bus, struct bus_mail *mail) {
+    mail->bus = bus->config.index;
+    bus->config.emit(bus->config.context, mail);
+}
+
+static uint32_t local_index(const struct bus *bus, const struct site_meter *meter) {
+    return (uint32_t)(meter - bus->config.site->meters);
+}
+
 /* --- the line -------------------------------------------------------------------------------
  */
 
 static void report_line(struct bus *bus) {
-    const struct bus_mail mail = {.kind = BUS_LINE,
-                                  .of.line = {.bus = bus->config.index,
-                                              .is_up = bus->line != NULL,
-                                              .counts = bus->transact.counts}};
-    bus->config.emit(bus->config.context, &mail);
+    struct bus_mail mail = {
+        .kind = BUS_LINE,
+        .of.line = {.is_up = bus->line != NULL, .counts = bus->transact.counts}};
+    emit(bus, &mail);
 }
 
 /* Gives up the line; it is opened again after a wait that doubles. */
@@ -141,21 +159,42 @@ struct poll {
     enum bridge_status status; /* of the last transaction */
     bool answered;             /* any accepted reply */
     bool refused;
+    bool identified; /* its serial number was looked at */
+    bool is_wrong;
 };
 
 static void emit_samples(struct bus *bus, const struct poll *poll,
                          const struct samples *samples) {
     const struct instant now = clock_wall(bus->config.clock);
     for (size_t i = 0; i < samples->count; i++) {
-        const struct bus_mail mail = {
-            .kind = BUS_READING,
-            .of.reading = {.meter = poll->meter->index,
-                           .point = samples->items[i].point,
-                           .quality = reading_clock_quality(now.trust),
-                           .at_ms = now.at_ms,
-                           .value_micro = samples->items[i].value_micro}};
-        bus->config.emit(bus->config.context, &mail);
+        struct bus_mail mail = {.kind = BUS_READING,
+                                .of.reading = {.meter = local_index(bus, poll->meter),
+                                               .point = samples->items[i].point,
+                                               .quality = reading_clock_quality(now.trust),
+                                               .at_ms = now.at_ms,
+                                               .value_micro = samples->items[i].value_micro}};
+        emit(bus, &mail);
     }
+}
+
+/* Is this the meter that belongs here? A number that is not there is no number of ours. */
+static bool is_right_meter(struct bus *bus, struct poll *poll) {
+    struct watch *watch = poll->watch;
+    if (!poll->meter->model->has_serial || poll->identified) {
+        return true;
+    }
+    poll->identified = true;
+    if (*watch->serial || !*poll->plan.serial) {
+        return strcmp(watch->serial, poll->plan.serial) == 0;
+    }
+    struct bus_mail mail = {.kind = BUS_IDENTITY,
+                            .of.identity.meter = local_index(bus, poll->meter)};
+    memcpy(watch->serial, poll->plan.serial, sizeof watch->serial);
+    memcpy(mail.of.identity.serial, poll->plan.serial, sizeof mail.of.identity.serial);
+    log_info("meter is known by its serial number", "bus=%s meter=%s serial=%s",
+             bus->config.site->id, poll->meter->id, watch->serial);
+    emit(bus, &mail);
+    return true;
 }
 
 /* One request of the plan. false: the poll is over. */
@@ -176,6 +215,10 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
     }
     poll->answered = true;
     poll->status = bridge->take(session, &poll->plan, &exchange, frame, len, &samples);
+    if (!is_right_meter(bus, poll)) {
+        poll->is_wrong = true;
+        return false;
+    }
     if (poll->status == BRIDGE_OK) {
         emit_samples(bus, poll, &samples);
     }
@@ -198,7 +241,20 @@ static void log_changes(const struct bus *bus, const struct poll *poll, bool is_
         }
         watch->is_lost = is_lost;
     }
-    const int refusal = poll->refused ? poll->plan.refusal : 0;
+    if (poll->answered && poll->is_wrong != watch->is_wrong) {
+        if (poll->is_wrong) {
+            log_error("another meter answers, nothing of it is read",
+                      "bus=%s meter=%s serial=%s belongs=%s", bus_id, poll->meter->id,
+                      poll->plan.serial, watch->serial);
+        } else {
+            log_info("the right meter answers again", "bus=%s meter=%s", bus_id,
+                     poll->meter->id);
+        }
+        watch->is_wrong = poll->is_wrong;
+    }
+    const int refusal = poll->refused            ? poll->plan.refusal
+                        : poll->plan.unsupported ? watch->refusal
+                                                 : 0;
     if (poll->answered && refusal != watch->refusal) {
         if (refusal) {
             log_warn("meter refuses a request", "bus=%s meter=%s code=%d", bus_id,
@@ -220,15 +276,16 @@ static void log_changes(const struct bus *bus, const struct poll *poll, bool is_
 
 static void report_meter(struct bus *bus, const struct poll *poll, size_t index) {
     const struct watch *watch = poll->watch;
-    const struct bus_mail mail = {.kind = BUS_METER,
-                                  .of.meter = {.meter = poll->meter->index,
-                                               .answered = poll->answered,
-                                               .is_lost = planner_is_lost(&bus->planner, index),
-                                               .polls = watch->polls,
-                                               .failed = watch->failed,
-                                               .missed = bus->planner.meters[index].missed,
-                                               .invalid = watch->invalid}};
-    bus->config.emit(bus->config.context, &mail);
+    struct bus_mail mail = {.kind = BUS_METER,
+                            .of.meter = {.meter = local_index(bus, poll->meter),
+                                         .answered = poll->answered,
+                                         .is_lost = planner_is_lost(&bus->planner, index),
+                                         .is_wrong = watch->is_wrong,
+                                         .polls = watch->polls,
+                                         .failed = watch->failed,
+                                         .missed = bus->planner.meters[index].missed,
+                                         .invalid = watch->invalid}};
+    emit(bus, &mail);
 }
 
 static bool is_line_fault(enum bridge_status status) {
@@ -240,6 +297,7 @@ static void poll_meter(struct bus *bus, size_t index) {
                         .watch = &bus->watches[index],
                         .status = BRIDGE_OK};
     plan_init(&poll.plan, poll.meter->model, &poll.meter->address);
+    poll.plan.now_ms = clock_mono_ms(bus->config.clock);
     while (poll_step(bus, &poll)) {
     }
     if (is_line_fault(poll.status)) {
@@ -251,7 +309,7 @@ static void poll_meter(struct bus *bus, size_t index) {
     const bool good = poll.status == BRIDGE_OK || poll.status == BRIDGE_EREFUSED;
     bus->retry_us = OPEN_RETRY_FIRST_US;
     poll.watch->polls++;
-    poll.watch->failed += !good;
+    poll.watch->failed += !good || poll.is_wrong;
     poll.watch->invalid += poll.plan.invalid;
     planner_done(&bus->planner, index, clock_mono_us(bus->config.clock), good,
                  transact_free_at_us(&bus->transact, &poll.meter->address));

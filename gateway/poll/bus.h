@@ -15,13 +15,14 @@
 #include "bridges/transact.h"
 #include "gateway/base/status.h"
 
-enum bus_mail_kind { BUS_READING, BUS_METER, BUS_LINE };
+enum bus_mail_kind { BUS_READING, BUS_METER, BUS_LINE, BUS_IDENTITY };
 
 /* How a meter is doing, after each poll. */
 struct bus_meter_state {
-    uint32_t meter;
-    bool answered; /* this time */
+    uint32_t meter; /* index on its bus */
+    bool answered;  /* this time */
     bool is_lost;
+    bool is_wrong; /* another serial number than the one that belongs there: nothing is read */
     uint64_t polls;
     uint64_t failed;
     uint64_t missed;  /* periods */
@@ -29,18 +30,25 @@ struct bus_meter_state {
 };
 
 struct bus_line_state {
-    uint32_t bus;
     bool is_up;
     struct transact_counts counts;
+};
+
+/* The first serial number seen at a meter's place: it belongs there from now on. */
+struct bus_identity {
+    uint32_t meter;
+    char serial[BRIDGE_SERIAL_MAX + 1];
 };
 
 /* What a bus tells the main thread; a plain value. */
 struct bus_mail {
     enum bus_mail_kind kind;
+    uint32_t bus; /* bus_config.index */
     union {
         struct reading reading;
         struct bus_meter_state meter;
         struct bus_line_state line;
+        struct bus_identity identity;
     } of;
 };
 
@@ -52,8 +60,11 @@ typedef enum bridge_status bus_opener(const char *path, const struct line_option
                                       char *error);
 
 struct bus_config {
-    uint32_t index; /* of the bus in the site */
+    uint32_t index; /* what its mails carry */
     const struct site_bus *site;
+    /* the serial numbers known to belong to its meters, one each, empty = none yet; NULL = none
+     * at all. A number in the configuration goes before it. Copied. */
+    char (*serials)[BRIDGE_SERIAL_MAX + 1];
     struct clock *clock;
     bus_opener *open;
     void (*emit)(void *context, const struct bus_mail *mail); /* may wait */

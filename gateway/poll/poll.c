@@ -60,23 +60,23 @@ static void destroy(struct poller *poller) {
     free(poller);
 }
 
-enum gw_status poller_start(uint32_t index, const struct site_bus *site, struct clock *clock,
-                            struct mailbox *mailbox, struct poller **out) {
+enum gw_status poller_start(const struct poller_config *config, struct poller **out) {
     struct poller *poller = calloc(1, sizeof *poller);
     if (!poller) {
         return GW_ENOMEM;
     }
-    poller->clock = clock;
-    poller->mailbox = mailbox;
-    poller->alive_ms = clock_mono_ms(clock);
+    poller->clock = config->clock;
+    poller->mailbox = config->mailbox;
+    poller->alive_ms = clock_mono_ms(config->clock);
     poller->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const struct bus_config config = {.index = index,
-                                      .site = site,
-                                      .clock = clock,
-                                      .open = line_open,
-                                      .emit = emit,
-                                      .context = poller};
-    if (poller->stop_event < 0 || bus_new(&config, &poller->bus) != GW_OK ||
+    const struct bus_config bus = {.index = config->index,
+                                   .site = config->site,
+                                   .serials = config->serials,
+                                   .clock = config->clock,
+                                   .open = line_open,
+                                   .emit = emit,
+                                   .context = poller};
+    if (poller->stop_event < 0 || bus_new(&bus, &poller->bus) != GW_OK ||
         thread_start(&poller->thread, "bus", run, poller) != GW_OK) {
         destroy(poller);
         return GW_ENOMEM;

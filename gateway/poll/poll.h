@@ -11,10 +11,15 @@
 
 struct poller;
 
-/* Starts the thread. Its mails (struct bus_mail) go to mailbox, which outlives it. */
-MUST_CHECK enum gw_status poller_start(uint32_t index, const struct site_bus *site,
-                                       struct clock *clock, struct mailbox *mailbox,
-                                       struct poller **out);
+/* Starts the thread. Its mails (struct bus_mail) go to the mailbox, which outlives it. */
+struct poller_config {
+    uint32_t index; /* what its mails carry */
+    const struct site_bus *site;
+    char (*serials)[BRIDGE_SERIAL_MAX + 1]; /* as bus_config's */
+    struct clock *clock;
+    struct mailbox *mailbox;
+};
+MUST_CHECK enum gw_status poller_start(const struct poller_config *config, struct poller **out);
 
 /* When this thread last went round, on the monotonic clock; for the watchdog. */
 int64_t poller_alive_ms(const struct poller *poller);

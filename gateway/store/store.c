@@ -27,6 +27,7 @@ static const char *const steps[] = {
      "CREATE TABLE gap(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,"
      "  reason INTEGER NOT NULL);"
      "INSERT INTO meta VALUES('acked', 0), ('thinned', 0), ('floor_ms', 0);"),
+    "CREATE TABLE identity(meter TEXT PRIMARY KEY, serial TEXT NOT NULL) WITHOUT ROWID",
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -39,6 +40,8 @@ enum statement {
     FIRST_AT,
     POINT,
     NEW_POINT,
+    IDENTITY,
+    LEARN,
     STATEMENTS
 };
 
@@ -52,6 +55,8 @@ static const char *const sql[STATEMENTS] = {
     [FIRST_AT] = "SELECT at_ms FROM reading WHERE seq = ?",
     [POINT] = "SELECT id FROM point WHERE meter = ? AND quantity = ?",
     [NEW_POINT] = "INSERT INTO point(meter, quantity) VALUES(?, ?)",
+    [IDENTITY] = "SELECT serial FROM identity WHERE meter = ?",
+    [LEARN] = "INSERT OR REPLACE INTO identity(meter, serial) VALUES(?, ?)",
 };
 
 struct store {
@@ -150,6 +155,10 @@ enum gw_status store_open(const struct store_config *config, struct clock *clock
     }
     *out = store;
     return GW_OK;
+}
+
+void store_configure(struct store *store, const struct store_config *config) {
+    store->config = config;
 }
 
 void store_close(struct store *store) {
@@ -300,6 +309,32 @@ enum gw_status store_number(struct store *store, struct store_point *points, siz
         any_new |= points[i].number == 0;
     }
     return any_new ? add_points(store, points, count) : GW_OK;
+}
+
+enum gw_status store_identity(struct store *store, const char *meter, char *serial) {
+    sqlite3_stmt *row = store->statements[IDENTITY];
+    sqlite3_bind_text(row, 1, meter, -1, SQLITE_STATIC);
+    const int code = sqlite3_step(row);
+    enum gw_status status = code == SQLITE_DONE ? GW_NONE : GW_OK;
+    if (code == SQLITE_ROW) {
+        (void)snprintf(serial, STORE_SERIAL_MAX + 1, "%s",
+                       (const char *)sqlite3_column_text(row, 0));
+    } else if (code != SQLITE_DONE) {
+        status = db_failed(&store->db, "identity");
+    }
+    sqlite3_reset(row);
+    return status;
+}
+
+enum gw_status store_learn(struct store *store, const char *meter, const char *serial) {
+    sqlite3_stmt *row = store->statements[LEARN];
+    enum gw_status status = begin(store);
+    if (status == GW_OK) {
+        sqlite3_bind_text(row, 1, meter, -1, SQLITE_STATIC);
+        sqlite3_bind_text(row, 2, serial, -1, SQLITE_STATIC);
+        status = db_run(&store->db, row);
+    }
+    return commit(store, status);
 }
 
 /* --- reading back ------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
  *   reading   seq -> point, time, value, quality      append-only; it is the outbox as well
  *   gap       ranges of seq that were thinned out
  *   point     number <-> (meter, quantity), for ever
+ *   identity  meter -> the serial number that belongs there
  *
  * Sequence numbers are contiguous from 1 within an epoch; the epoch is the life of this file.
  * A reading is deleted only when the cloud has acknowledged it and its retention has passed;
@@ -56,6 +57,8 @@ enum { STORE_ERROR_MAX = 300 };
  */
 MUST_CHECK enum gw_status store_open(const struct store_config *config, struct clock *clock,
                                      struct store **out, char *error);
+/* Other limits from now on; the path stays. */
+void store_configure(struct store *store, const struct store_config *config);
 void store_close(struct store *store); /* NULL is allowed */
 
 /* The last failure in words. */
@@ -76,6 +79,16 @@ struct store_point {
 /* Fills in the numbers of points; those that are new get one, all in one transaction. */
 MUST_CHECK enum gw_status store_number(struct store *store, struct store_point *points,
                                        size_t count);
+
+enum { STORE_SERIAL_MAX = 32 };
+
+/* The serial number that was first seen at a meter's place, into serial (STORE_SERIAL_MAX + 1
+ * bytes). GW_NONE: none was seen yet. */
+MUST_CHECK enum gw_status store_identity(struct store *store, const char *meter, char *serial);
+
+/* Remembers it, in a transaction of its own. GW_EUNKNOWN as store_append's. */
+MUST_CHECK enum gw_status store_learn(struct store *store, const char *meter,
+                                      const char *serial);
 
 /*
  * Stores readings in one transaction: all or none. The first gets store_head() + 1.

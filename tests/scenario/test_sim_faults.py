@@ -74,11 +74,13 @@ class Line:
 
 
 class Sim:
-    def __init__(self, text, *options):
+    def __init__(self, text, *options, models=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="metergate-"))
+        for name, model in (models or {}).items():
+            (self.dir / f"{name}.yaml").write_text(model)
         (self.dir / "sim.yaml").write_text(
-            f"models: {SOURCE}/config/models\nturnaround: 20ms\ncontrol: sim.sock\n"
-            + text.replace("DIR", str(self.dir)))
+            f"models: {'.' if models else SOURCE / 'config/models'}\nturnaround: 20ms\n"
+            "control: sim.sock\n" + text.replace("DIR", str(self.dir)))
         self.log = open(self.dir / "log", "w+")
         self.process = subprocess.Popen(
             [str(BUILD / "metergate-sim"), "--speed", "0", *options, "sim.yaml"], cwd=self.dir,
@@ -430,6 +432,103 @@ def by_chance(seed):
         return noise, [line.ask(read_of(1), 0.1) for _ in range(12)]
 
 
+MODELS = {"prepaid": """name: a meter with a relay
+protocol: modbus
+source: of this test
+line: 9600:8N1
+serial: {register: 0x43, words: 3, type: bcd}
+relay_write: {function: 16, register: 0x57, open: 0001 0002, closed: 0001 0001}
+relay_state: {function: 3, register: 0x22, mask: 0x20, closed: 0x20, open: 0}
+points:
+  - {quantity: combined_active_energy, function: 3, register: 0, type: uint32, scale: 1/1000000}
+  - {quantity: voltage_a, function: 3, register: 2, type: bcd16, scale: 1/10}
+  - {quantity: active_power_total, function: 3, register: 3, type: uint16, scale: 1/1000}
+  - {quantity: current_transformer_ratio, function: 3, register: 4, type: uint16}
+  - {quantity: forward_active_energy, function: 3, register: 6, type: uint32, scale: 1/1000,
+     multiply: ct}
+""", "board": """name: a relay board
+protocol: modbus
+source: of this test
+line: 9600:8N1
+relay_write: {function: 5, register: 0, open: 0000, closed: ff00}
+relay_state: {function: 1, register: 0, mask: 1, closed: 1, open: 0}
+points:
+  - {quantity: relay_state, function: 1, register: 0, type: bit}
+  - {quantity: relay_command, function: 1, register: 7, type: bit}
+"""}
+RELAYS = """buses:
+  - id: floor-1
+    line: DIR/bus0:9600:8N1
+    meters:
+      - {id: flat-1, model: prepaid, address: 1}
+      - {id: board, model: board, address: 2}
+      - {id: flat-2, model: prepaid, address: 3}
+simulation:
+  - {meter: flat-1, load: 4, energy: 50, serial: 123456789012, voltage: 231.5}
+  - {meter: flat-2, load: 2, energy: 60, behind: board, ct: 40, serial: 77}
+"""
+
+
+def relay_of(unit, word):
+    return sealed(struct.pack(">BBHHBHH", unit, 0x10, 0x57, 2, 4, 1, word))
+
+
+def relays():
+    with Sim(RELAYS, "--speed", "3600", models=MODELS) as sim, sim.line() as line:
+        def register(unit, start, count=1, function=3):
+            got = line.ask(read_of(unit, start, count, function), 0.1)
+            assert is_good(got) and got[2] == 2 * count, got.hex()
+            return int.from_bytes(got[3:-2], "big")
+
+        def moves(unit):
+            """Does its energy go on?"""
+            before = register(unit, 0, 2)
+            after = register(unit, 0, 2)
+            assert after >= before
+            return after > before
+
+        def told(meter):
+            values = sim.do(values=meter)
+            return values["relay"], values["relay_says"]
+
+        assert register(1, 0x43, 3) == 0x123456789012 and register(3, 0x43, 3) == 0x77
+        assert sim.do(values="flat-2")["serial"] == "000000000077"
+        assert register(1, 2) == 0x2315 and register(3, 4) == 40
+        energy = register(3, 0, 2) / 1e6
+        assert abs(register(3, 6, 2) * 40 / 1000 - energy) < 1.5, "behind the transformer"
+        assert moves(1) and register(1, 0x22) == 0x20 and register(1, 3) == 4000
+        assert line.ask(relay_of(1, 2), 0.1) == sealed(relay_of(1, 2)[:6])
+        assert told("flat-1") == ("open", "open") and register(1, 0x22) == 0
+        assert not moves(1) and register(1, 3) == 0 and moves(3)
+        assert line.ask(relay_of(1, 1), 0.1) == sealed(relay_of(1, 1)[:6])
+        assert told("flat-1") == ("closed", "closed") and register(1, 0x22) == 0x20 and moves(1)
+        for fault, says in (("stuck-relay", "closed"), ("lie", "open")):
+            sim.set("flat-1", fault)
+            assert line.ask(relay_of(1, 2), 0.1) == sealed(relay_of(1, 2)[:6])
+            assert told("flat-1") == ("closed", says) and moves(1)
+            assert register(1, 0x22) == (0x20 if says == "closed" else 0)
+            assert sim.struck("flat-1", fault) == 1
+            sim.clear()
+        off, on = sealed(b"\2\5\0\0\0\0"), sealed(b"\2\5\0\0\xff\0")
+        coils = read_of(2, 0, 8, 1)
+        assert line.ask(on, 0.1) == on and line.ask(coils, 0.1) == sealed(b"\2\1\1\1")
+        assert line.ask(off, 0.1) == off and line.ask(coils, 0.1) == sealed(b"\2\1\1\0")
+        assert told("board") == ("open", "open") and told("flat-2")[0] == "open" and not moves(3)
+        many = sealed(b"\2\x0f\0\0\0\1\1\1")
+        assert line.ask(many, 0.1) == sealed(many[:6]) and moves(3)
+        free = sealed(b"\2\5\0\7\xff\0")
+        assert line.ask(free, 0.1) == free and line.ask(coils, 0.1) == sealed(b"\2\1\1\x81")
+        # what cannot be: no such coil, a measured register, a wrong value, a wrong length
+        for request, code in ((sealed(b"\2\5\0\1\xff\0"), 2), (sealed(b"\1\6\0\0\0\5"), 2),
+                              (sealed(b"\2\5\0\0\1\0"), 3), (sealed(b"\2\7" + b"\0" * 4), None),
+                              (sealed(b"\1\x10\0\x57\0\2\2\0\1"), 3)):
+            want = sealed(bytes((request[0], request[1] | 0x80, code))) if code else b""
+            assert line.ask(request, 0.15) == want, request.hex()
+        # everybody at once: nobody answers
+        line.ask(relay_of(0, 2), 0.15)
+        assert not line.came and told("flat-1")[0] == told("flat-2")[0] == "open"
+
+
 with Sim(BUSES) as sim:
     with sim.line() as wire:
         for story in (clean, late, damage, lies, merge, echo, babble):
@@ -440,6 +539,9 @@ with Sim(BUSES) as sim:
         print(story.__name__, flush=True)
     print(json.dumps(sim.bus()))
 scripted()
+print("scripted", flush=True)
+relays()
+print("relays", flush=True)
 first, again, another = by_chance("5"), by_chance("5"), by_chance("6")
 assert first == again != another, "the seed decides"
 assert 0 < sum(map(is_good, first[1])) < 12, "a share is a share"

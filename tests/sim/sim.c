@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridges/quantity.h"
+#include "tests/sim/sim_registers.h"
 
 /* --- finding ----------------------------------------------------------------------------- */
 
@@ -87,7 +88,8 @@ bool sim_apply(struct sim *sim, const struct sim_order *order, bool is_clear, ch
     struct sim_meter *meter = *order->meter ? sim_meter_named(sim, order->meter) : NULL;
     struct sim_bus *bus = meter ? bus_of(sim, meter) : sim_bus_named(sim, order->bus);
     if (!bus) {
-        (void)snprintf(why, SIM_WHY_MAX, "there is no %s \"%s\"", *order->meter ? "meter" : "bus",
+        (void)snprintf(why, SIM_WHY_MAX, "there is no %s \"%s\"",
+                       *order->meter ? "meter" : "bus",
                        *order->meter ? order->meter : order->bus);
         return false;
     }
@@ -130,7 +132,8 @@ static bool play(struct sim *sim, char *why) {
 static bool check_script(struct sim *sim, char *why) {
     for (size_t i = 0; i < sim->building.script_count; i++) {
         const struct sim_order *order = &sim->building.script[i].order;
-        const struct sim_meter *meter = *order->meter ? sim_meter_named(sim, order->meter) : NULL;
+        const struct sim_meter *meter =
+            *order->meter ? sim_meter_named(sim, order->meter) : NULL;
         const struct sim_bus *bus = meter ? bus_of(sim, meter) : sim_bus_named(sim, order->bus);
         if (bus && !is_possible(bus, order, why)) {
             return false;
@@ -258,21 +261,29 @@ json_t *sim_counts(const struct sim *sim, bool has_meters) {
     return json_pack("{s:o}", "buses", buses);
 }
 
-json_t *sim_values(struct sim *sim, struct sim_meter *meter) {
-    const struct sim_bus *bus = bus_of(sim, meter);
-    const struct model *model = meter->site->model;
-    const int64_t at_us = clock_mono_us(&sim->clock);
+static json_t *shown(const struct sim_view *view) {
+    const struct model *model = view->meter->site->model;
     json_t *values = json_object();
     for (size_t i = 0; i < model->point_count; i++) {
         int64_t micro;
         char text[DECIMAL_TEXT_MAX] = "";
-        if (sim_modbus_shows(&bus->modbus, meter, i, at_us, &micro)) {
+        if (sim_registers_show(view, &model->points[i], &micro)) {
             decimal_format(micro, text);
         }
         (void)json_object_set_new(values, quantity_name(model->points[i].quantity),
                                   *text ? json_string(text) : json_null());
     }
-    return json_pack("{s:s, s:s, s:b, s:o}", "meter", meter->site->id, "serial",
-                     meter->devices[sim_meter_device(meter)].serial, "relay_open",
-                     meter->is_open, "values", values);
+    return values;
+}
+
+json_t *sim_values(const struct sim *sim, struct sim_meter *meter) {
+    const struct sim_view view = {.meter = meter,
+                                  .device = sim_meter_device(meter),
+                                  .era = &sim->era,
+                                  .at_us = clock_mono_us(&sim->clock)};
+    char serial[SIM_SERIAL_TEXT_MAX];
+    sim_registers_serial(&view, serial);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "meter", meter->site->id, "serial", serial,
+                     "relay", meter->is_open ? "open" : "closed", "relay_says",
+                     meter->says_open ? "open" : "closed", "values", shown(&view));
 }

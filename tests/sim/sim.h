@@ -42,6 +42,6 @@ struct sim_meter *sim_meter_named(struct sim *sim, const char *id);
 
 /* New references. */
 json_t *sim_counts(const struct sim *sim, bool has_meters);
-json_t *sim_values(struct sim *sim, struct sim_meter *meter);
+json_t *sim_values(const struct sim *sim, struct sim_meter *meter);
 
 #endif

@@ -10,6 +10,7 @@
 
 enum { SITE_METERS_MAX = SITE_BUSES_MAX * SITE_BUS_METERS_MAX };
 enum { UNSET = -1, VOLTAGE_MAX_MICRO = 1000 * MICRO, ENERGY_MAX_KWH = 40000000 };
+#define RATIO_MAX_MICRO (10000 * (int64_t)MICRO)
 
 /* One element of the list simulation; UNSET leaves a meter's default. */
 struct sim_entry {
@@ -21,6 +22,9 @@ struct sim_entry {
     int64_t voltage_micro;
     bool is_dead;
     char serial[SIM_SERIAL_MAX + 1]; /* empty = the default */
+    char behind[SITE_METER_ID_MAX + 1];
+    int64_t ct_micro;
+    int64_t vt_micro;
 };
 
 /* --- reading the file -------------------------------------------------------------------- */
@@ -55,6 +59,12 @@ static const struct field entry_fields[] = {
      VOLTAGE_MAX_MICRO, "V", NULL, NULL, NULL},
     {"serial", FIELD_ID, offsetof(struct sim_entry, serial), "", 1, SIM_SERIAL_MAX,
      "as printed on the meter", NULL, NULL, NULL},
+    {"ct", FIELD_DECIMAL, offsetof(struct sim_entry, ct_micro), "1", MICRO, RATIO_MAX_MICRO,
+     "ratio of its current transformer", NULL, NULL, NULL},
+    {"vt", FIELD_DECIMAL, offsetof(struct sim_entry, vt_micro), "1", MICRO, RATIO_MAX_MICRO,
+     "ratio of its voltage transformer", NULL, NULL, NULL},
+    {"behind", FIELD_ID, offsetof(struct sim_entry, behind), "", 1, SITE_METER_ID_MAX,
+     "the meter or relay board that cuts its supply", NULL, NULL, NULL},
     {"dead", FIELD_BOOL, offsetof(struct sim_entry, is_dead), "false", 0, 0, "never answers",
      NULL, NULL, NULL},
 };
@@ -133,8 +143,8 @@ static const struct field building_fields[] = {
      10000, "what a meter needs before it answers", NULL, NULL, NULL},
     {"strict", FIELD_BOOL, offsetof(struct sim_building, is_strict), "false", 0, 0,
      "true: a request that broke the silence of 3.5 characters is not heard", NULL, NULL, NULL},
-    {"simulation", FIELD_LIST, 0, "", 0, SITE_METERS_MAX,
-     "what meters measure: meter, load, energy, voltage, serial, dead", NULL, NULL, read_entry},
+    {"simulation", FIELD_LIST, 0, "", 0, SITE_METERS_MAX, "what meters measure, see simulation",
+     NULL, NULL, read_entry},
     {"control", FIELD_TEXT, offsetof(struct sim_building, control), "", 1, SIM_CONTROL_MAX,
      "the control socket, relative to this file", NULL, NULL, NULL},
     {"script", FIELD_LIST, 0, "", 0, SIM_SCRIPT_MAX, "faults and when they begin", NULL, NULL,
@@ -197,6 +207,11 @@ static void check_entry(const struct sim_building *building, struct doc *doc,
     if (!find_meter(&building->site, entry->meter)) {
         faults_add(doc_faults(doc), doc_name(doc), entry->source_line,
                    "meter: no bus has a meter \"%s\"", entry->meter);
+    }
+    if (*entry->behind && (!find_meter(&building->site, entry->behind) ||
+                           strcmp(entry->behind, entry->meter) == 0)) {
+        faults_add(doc_faults(doc), doc_name(doc), entry->source_line,
+                   "behind: no bus has another meter \"%s\"", entry->behind);
     }
     for (const struct sim_entry *other = building->entries; other < entry; other++) {
         if (strcmp(other->meter, entry->meter) == 0) {
@@ -265,7 +280,20 @@ static void apply(const struct sim_entry *entry, struct sim_meter *meter) {
     if (*entry->serial) {
         memcpy(meter->devices[SIM_ITSELF].serial, entry->serial, sizeof entry->serial);
     }
+    meter->ct_micro = entry->ct_micro;
+    meter->vt_micro = entry->vt_micro;
     meter->faults[SIM_DEAD].is_on = entry->is_dead;
+}
+
+/* NULL only for a name that was refused before. */
+static struct sim_meter *meter_named(const struct sim_building *building, const char *id) {
+    const struct site_meter *site = find_meter(&building->site, id);
+    return site ? &building->meters[site->index] : NULL;
+}
+
+static void put_behind(struct sim_meter *meter, struct sim_meter *relay) {
+    meter->next_behind = relay->behind;
+    relay->behind = meter;
 }
 
 static void make_meters(struct sim_building *building) {
@@ -279,7 +307,14 @@ static void make_meters(struct sim_building *building) {
     }
     for (size_t i = 0; i < building->entry_count; i++) {
         const struct sim_entry *entry = &building->entries[i];
-        apply(entry, &building->meters[find_meter(site, entry->meter)->index]);
+        struct sim_meter *meter = meter_named(building, entry->meter);
+        struct sim_meter *relay = meter_named(building, entry->behind);
+        if (meter) {
+            apply(entry, meter);
+        }
+        if (meter && relay) {
+            put_behind(meter, relay);
+        }
     }
 }
 
@@ -313,12 +348,10 @@ struct line_settings sim_building_settings(const struct site_bus *bus) {
 
 void sim_building_help(FILE *out) {
     schema_print(&building_schema, "", out);
-    schema_print(&site_schema, "", out);
     schema_print(
         &(struct schema){entry_fields, sizeof entry_fields / sizeof *entry_fields, NULL, 0},
         "simulation.", out);
     schema_print(&constant_schema, "simulation.", out);
     schema_print(&curve_schema, "or simulation.", out);
     schema_print(&scene_schema, "script.", out);
-    schema_print(&sim_order_schema, "script.", out);
 }

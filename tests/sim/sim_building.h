@@ -10,7 +10,7 @@
  *                                      to make, tcp:HOST:PORT or modbus-tcp:HOST:PORT to serve
  *   simulation:
  *     - {meter: flat-101, load: 1.5, energy: 1234.56, voltage: 230.0, serial: 24000001}
- *     - {meter: flat-102, dead: true}
+ *     - {meter: flat-102, dead: true, ct: 40, vt: 1, behind: relay-board-1}
  *   script:
  *     - {at: 5s, meter: flat-101, fault: late, delay: 700ms}
  *     - {at: 20s, meter: flat-101, fault: none}
@@ -41,8 +41,8 @@ struct sim_building {
     int64_t turnaround_ms;
     bool is_strict;
     char control[SIM_CONTROL_MAX + 1]; /* empty = no control socket */
-    struct sim_meter *meters;  /* by the meter's index in the site; owned */
-    struct sim_entry *entries; /* the list simulation, as read; owned */
+    struct sim_meter *meters;          /* by the meter's index in the site; owned */
+    struct sim_entry *entries;         /* the list simulation, as read; owned */
     size_t entry_count;
     struct sim_scene *script; /* in order of time; owned */
     size_t script_count;

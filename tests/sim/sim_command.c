@@ -91,7 +91,8 @@ static json_t *run_clear(struct sim *sim, const json_t *argument) {
 /* --- looking ----------------------------------------------------------------------------- */
 
 static json_t *run_counts(struct sim *sim, const json_t *argument) {
-    return json_is_true(argument) ? tell(sim_counts(sim, true)) : fail("counts: true is wanted");
+    return json_is_true(argument) ? tell(sim_counts(sim, true))
+                                  : fail("counts: true is wanted");
 }
 
 static json_t *run_values(struct sim *sim, const json_t *argument) {

@@ -19,7 +19,11 @@
 
 #include "tests/sim/sim.h"
 
-enum { SIM_CONTROL_CLIENTS = 8, SIM_CONTROL_FDS = SIM_CONTROL_CLIENTS + 1, SIM_LINE_MAX = 2000 };
+enum {
+    SIM_CONTROL_CLIENTS = 8,
+    SIM_CONTROL_FDS = SIM_CONTROL_CLIENTS + 1,
+    SIM_LINE_MAX = 2000
+};
 
 struct sim_control_client {
     int fd; /* -1 = free */

@@ -45,8 +45,8 @@ static const struct field order_fields[] = {
     {"serial", FIELD_ID, offsetof(struct sim_order, terms.serial), "", 1, SIM_SERIAL_MAX,
      "swap-serial, merge: of the other meter", NULL, NULL, NULL},
 };
-const struct schema sim_order_schema = {order_fields, sizeof order_fields / sizeof *order_fields,
-                                        NULL, 0};
+const struct schema sim_order_schema = {order_fields,
+                                        sizeof order_fields / sizeof *order_fields, NULL, 0};
 
 void sim_order_init(struct sim_order *order) {
     *order = (struct sim_order){.terms = {.delay_ms = UNSET,
@@ -176,7 +176,8 @@ uint64_t sim_random(uint64_t *state, uint64_t below) {
     return (z ^ z >> 31) % below;
 }
 
-void sim_fault_set(struct sim_fault *fault, const struct sim_terms *terms_of_it, uint64_t seed) {
+void sim_fault_set(struct sim_fault *fault, const struct sim_terms *terms_of_it,
+                   uint64_t seed) {
     *fault = (struct sim_fault){
         .is_on = true, .terms = *terms_of_it, .random = seed, .struck = fault->struck};
 }

@@ -90,7 +90,8 @@ struct sim_fault {
 extern const struct schema sim_order_schema;
 void sim_order_init(struct sim_order *order);
 
-/* Are the terms those of its kind? Fills in defaults. false: a sentence in why (SIM_WHY_MAX). */
+/* Are the terms those of its kind? Fills in defaults. false: a sentence in why (SIM_WHY_MAX).
+ */
 bool sim_order_check(struct sim_order *order, char *why);
 
 const char *sim_fault_name(enum sim_fault_kind kind);

@@ -152,7 +152,8 @@ static int simulate(struct program *program, const char *path) {
 }
 
 static int usage(FILE *out) {
-    (void)fprintf(out, "usage: metergate-sim [--speed N] [--seed N] [--version] [--help] FILE.yaml\n");
+    (void)fprintf(
+        out, "usage: metergate-sim [--speed N] [--seed N] [--version] [--help] FILE.yaml\n");
     return EX_USAGE;
 }
 

@@ -10,7 +10,7 @@
 static const int64_t hour_us = 3600000000;
 enum { FREQUENCY_MICRO = 50 * MICRO };
 
-enum behaviour { NOTHING, ENERGY, POWER, VOLTAGE, CURRENT, FREQUENCY, FACTOR };
+enum behaviour { NOTHING, ENERGY, POWER, VOLTAGE, CURRENT, FREQUENCY, FACTOR, CT, VT };
 
 struct rule {
     enum quantity quantity;
@@ -39,6 +39,8 @@ static const struct rule rules[] = {
     {QUANTITY_apparent_power_total, POWER, false},
     {QUANTITY_power_factor_total, FACTOR, false},
     {QUANTITY_frequency, FREQUENCY, false},
+    {QUANTITY_current_transformer_ratio, CT, false},
+    {QUANTITY_voltage_transformer_ratio, VT, false},
 };
 
 static struct rule rule_of(uint16_t quantity) {
@@ -57,6 +59,8 @@ void sim_meter_init(struct sim_meter *meter, const struct site_meter *site) {
         .devices = {{.base_micro_kwh =
                          (1000 + index * 1371 % 9000) * MICRO + index * 370000 % MICRO,
                      .base_mono_us = INT64_MIN}},
+        .ct_micro = MICRO,
+        .vt_micro = MICRO,
         .voltage_micro = 230 * (int64_t)MICRO + (index * 7 % 41 - 20) * MICRO / 10,
         .is_three_phase =
             model_point_of(site->model, QUANTITY_voltage_b) < site->model->point_count,
@@ -121,6 +125,10 @@ int64_t sim_meter_value(const struct sim_meter *meter, enum sim_device_index dev
         return FREQUENCY_MICRO;
     case FACTOR:
         return MICRO;
+    case CT:
+        return meter->ct_micro;
+    case VT:
+        return meter->vt_micro;
     case NOTHING:
         break;
     }
@@ -131,14 +139,22 @@ bool sim_meter_measures(uint16_t quantity) {
     return rule_of(quantity).behaviour != NOTHING;
 }
 
-void sim_meter_switch(struct sim_meter *meter, const struct sim_era *era, int64_t at_mono_us,
-                      bool is_open) {
+static void switch_one(struct sim_meter *meter, const struct sim_era *era, int64_t at_mono_us,
+                       bool is_open) {
     for (size_t i = 0; i < sizeof meter->devices / sizeof *meter->devices; i++) {
         struct sim_device *device = &meter->devices[i];
         device->base_micro_kwh = energy_micro_kwh(meter, device, era, at_mono_us);
         device->base_mono_us = at_mono_us;
     }
     meter->is_open = is_open;
+}
+
+void sim_meter_switch(struct sim_meter *meter, const struct sim_era *era, int64_t at_mono_us,
+                      bool is_open) {
+    switch_one(meter, era, at_mono_us, is_open);
+    for (struct sim_meter *other = meter->behind; other; other = other->next_behind) {
+        switch_one(other, era, at_mono_us, is_open);
+    }
 }
 
 /* --- faults ------------------------------------------------------------------------------ */

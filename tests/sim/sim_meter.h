@@ -51,7 +51,12 @@ struct sim_meter {
     int64_t voltage_micro;
     bool is_three_phase;
     struct sim_device devices[2];
-    bool is_open; /* the relay: nothing flows */
+    bool is_open;     /* the relay: nothing flows */
+    bool says_open;   /* what the relay tells of itself */
+    int64_t ct_micro; /* transformers the meter has not reckoned in */
+    int64_t vt_micro;
+    struct sim_meter *behind; /* the first meter whose supply this one's relay cuts too */
+    struct sim_meter *next_behind;
     size_t held_count;
     struct sim_held held[SIM_HELD_MAX];
     struct sim_fault faults[SIM_FAULT_KINDS];
@@ -71,7 +76,7 @@ int64_t sim_meter_value(const struct sim_meter *meter, enum sim_device_index dev
 /* Does the simulation know this quantity? */
 bool sim_meter_measures(uint16_t quantity);
 
-/* Opens or closes the relay at a moment. */
+/* Opens or closes the relay at a moment, for all that is behind it too. */
 void sim_meter_switch(struct sim_meter *meter, const struct sim_era *era, int64_t at_mono_us,
                       bool is_open);
 

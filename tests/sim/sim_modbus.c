@@ -20,10 +20,6 @@ enum {
 
 enum {
     BROADCAST = 0,
-    WRITE_COIL = 0x05,
-    WRITE_REGISTER = 0x06,
-    WRITE_COILS = 0x0f,
-    WRITE_REGISTERS = 0x10,
     COIL_ON = 0xff00,
     COILS_READ_MAX = 2000,
     COILS_WRITE_MAX = 1968,
@@ -70,7 +66,7 @@ static uint16_t word_at(const uint8_t *bytes, size_t at) {
 /* --- what the functions do --------------------------------------------------------------- */
 
 static bool is_coils(const struct sim_range *range) {
-    return range->function == SIM_READ_COILS || range->function == SIM_READ_INPUTS;
+    return range->function == MBRTU_READ_COILS || range->function == MBRTU_READ_DISCRETE;
 }
 
 static void give_bits(const uint16_t *words, size_t count, struct sim_reply *reply) {
@@ -113,17 +109,22 @@ static enum exception acknowledge(const struct call *call) {
     return NO_EXCEPTION;
 }
 
+static enum exception write_words(const struct call *call, const struct sim_range *range,
+                                  const uint16_t *words) {
+    if (!sim_registers_let_write(call->view.meter->site->model, range)) {
+        return ILLEGAL_ADDRESS;
+    }
+    sim_registers_write(&call->view, range, words);
+    return acknowledge(call);
+}
+
 static enum exception run_write_one(const struct call *call, const struct sim_range *range) {
     const uint16_t value = word_at(call->bytes, AT_COUNT);
     if (is_coils(range) && value != COIL_ON && value != 0) {
         return ILLEGAL_VALUE;
     }
-    if (!sim_registers_let_write(call->view.meter->site->model, range)) {
-        return ILLEGAL_ADDRESS;
-    }
-    sim_registers_write(&call->view, is_coils(range), (uint16_t)range->start,
-                        is_coils(range) ? value == COIL_ON : value);
-    return acknowledge(call);
+    const uint16_t word = is_coils(range) ? value == COIL_ON : value;
+    return write_words(call, range, &word);
 }
 
 static uint16_t given(const struct call *call, bool is_coil, size_t i) {
@@ -138,25 +139,22 @@ static enum exception run_write_many(const struct call *call, const struct sim_r
     if (call->len != WRITE_HEAD + bytes || call->bytes[AT_BYTES] != bytes) {
         return ILLEGAL_VALUE;
     }
-    if (!sim_registers_let_write(call->view.meter->site->model, range)) {
-        return ILLEGAL_ADDRESS;
-    }
+    uint16_t words[COILS_WRITE_MAX];
     for (size_t i = 0; i < count; i++) {
-        sim_registers_write(&call->view, is_coils(range), (uint16_t)(range->start + (int64_t)i),
-                            given(call, is_coils(range), i));
+        words[i] = given(call, is_coils(range), i);
     }
-    return acknowledge(call);
+    return write_words(call, range, words);
 }
 
 static const struct service services[] = {
-    {SIM_READ_COILS, SIM_READ_COILS, COILS_READ_MAX, run_read},
-    {SIM_READ_INPUTS, SIM_READ_INPUTS, COILS_READ_MAX, run_read},
+    {MBRTU_READ_COILS, MBRTU_READ_COILS, COILS_READ_MAX, run_read},
+    {MBRTU_READ_DISCRETE, MBRTU_READ_DISCRETE, COILS_READ_MAX, run_read},
     {MBRTU_READ_HOLDING, MBRTU_READ_HOLDING, MBRTU_REGISTERS_MAX, run_read},
     {MBRTU_READ_INPUT, MBRTU_READ_INPUT, MBRTU_REGISTERS_MAX, run_read},
-    {WRITE_COIL, SIM_READ_COILS, 0, run_write_one},
-    {WRITE_REGISTER, MBRTU_READ_HOLDING, 0, run_write_one},
-    {WRITE_COILS, SIM_READ_COILS, COILS_WRITE_MAX, run_write_many},
-    {WRITE_REGISTERS, MBRTU_READ_HOLDING, REGISTERS_WRITE_MAX, run_write_many},
+    {MBRTU_WRITE_COIL, MBRTU_READ_COILS, 0, run_write_one},
+    {MBRTU_WRITE_REGISTER, MBRTU_READ_HOLDING, 0, run_write_one},
+    {MBRTU_WRITE_COILS, MBRTU_READ_COILS, COILS_WRITE_MAX, run_write_many},
+    {MBRTU_WRITE_REGISTERS, MBRTU_READ_HOLDING, REGISTERS_WRITE_MAX, run_write_many},
 };
 
 static const struct service *service_of(uint8_t function) {
@@ -292,10 +290,9 @@ void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *reque
     if (strikes(meter, SIM_DEAD)) {
         return;
     }
-    struct call call = {
-        .view = {.meter = meter, .era = modbus->era, .at_us = request->at_us},
-        .bytes = request->bytes,
-        .len = request->len};
+    struct call call = {.view = {.meter = meter, .era = modbus->era, .at_us = request->at_us},
+                        .bytes = request->bytes,
+                        .len = request->len};
     if (meter->faults[SIM_MERGE].is_on) {
         answer_merged(&call, out);
     } else {
@@ -304,15 +301,6 @@ void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *reque
     }
     wait_before(modbus, meter, out);
     meter->answered++;
-}
-
-bool sim_modbus_shows(const struct sim_modbus *modbus, struct sim_meter *meter, size_t point,
-                      int64_t at_us, int64_t *micro) {
-    const struct sim_view view = {.meter = meter,
-                                  .device = sim_meter_device(meter),
-                                  .era = modbus->era,
-                                  .at_us = at_us};
-    return sim_registers_show(&view, &meter->site->model->points[point], micro);
 }
 
 /* --- faults of the bytes ----------------------------------------------------------------- */
@@ -368,7 +356,7 @@ static void answer(void *context, const struct sim_request *request, struct sim_
     struct sim_request bare = *request;
     bare.len -= MBRTU_CRC_BYTES;
     sim_modbus_serve(modbus, &bare, out);
-    for (size_t i = 0; i < out->count; i++) {
+    for (size_t i = 0; meter && i < out->count; i++) {
         struct sim_reply *reply = &out->items[i];
         reply->len = mbrtu_seal(reply->bytes, reply->len);
         spoil(meter, reply);

@@ -38,8 +38,4 @@ struct sim_ears sim_modbus_ears(struct sim_modbus *modbus);
 void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *request,
                       struct sim_replies *out);
 
-/* What the registers of a point say now, in micro-units. false: they cannot hold it. */
-bool sim_modbus_shows(const struct sim_modbus *modbus, struct sim_meter *meter, size_t point,
-                      int64_t at_us, int64_t *micro);
-
 #endif

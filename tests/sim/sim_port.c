@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim_port.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -128,14 +127,14 @@ static bool bind_and_listen(int fd, const struct addrinfo *info) {
 
 /* Puts the port that was got in place of the one that was asked for. */
 static void write_port(int fd, char *path) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
+    struct sockaddr *plain = (struct sockaddr *)&address;
     socklen_t len = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0) {
-        const in_port_t port = address.ss_family == AF_INET6
-                                   ? ((struct sockaddr_in6 *)(void *)&address)->sin6_port
-                                   : ((struct sockaddr_in *)(void *)&address)->sin_port;
+    char port[8];
+    if (getsockname(fd, plain, &len) == 0 &&
+        getnameinfo(plain, len, NULL, 0, port, sizeof port, NI_NUMERICSERV) == 0) {
         char *colon = strrchr(path, ':');
-        (void)snprintf(colon, LINE_PATH_MAX - (size_t)(colon - path), ":%u", ntohs(port));
+        (void)snprintf(colon, LINE_PATH_MAX - (size_t)(colon - path), ":%s", port);
     }
 }
 

@@ -14,7 +14,7 @@
 
 #include "bridges/line.h"
 
-#define SIM_TCP_PREFIX "tcp:"
+#define SIM_TCP_PREFIX        "tcp:"
 #define SIM_MODBUS_TCP_PREFIX "modbus-tcp:"
 
 enum { SIM_PORT_FDS = 2 };

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The coils and registers of one simulated Modbus meter, as its model describes them. Pure.
+ * The coils and registers of one simulated Modbus meter, as its model describes them: points,
+ * serial number and relay. Pure.
+ *
+ * The relay switches when what its model calls open or closed has been written; then the load
+ * of this meter and of those behind it stops or flows.
  */
 #ifndef TESTS_SIM_SIM_REGISTERS_H
 #define TESTS_SIM_SIM_REGISTERS_H
 
 #include "bridges/modbus/mbrtu.h"
+#include "bridges/modbus/mbrtu_frame.h"
 #include "tests/sim/sim_meter.h"
-
-enum { SIM_READ_COILS = 0x01, SIM_READ_INPUTS = 0x02 };
 
 /* A moment of one device. */
 struct sim_view {
@@ -36,9 +39,13 @@ bool sim_registers_read(const struct sim_view *view, const struct sim_range *ran
 /* May all of the range (function 1 or 3) be written? */
 bool sim_registers_let_write(const struct model *model, const struct sim_range *range);
 
-/* Writes one that may be written, and switches where it is a relay. */
-void sim_registers_write(const struct sim_view *view, bool is_coil, uint16_t address,
-                         uint16_t value);
+/* Writes a range that may be written, and switches where that is the relay. */
+void sim_registers_write(const struct sim_view *view, const struct sim_range *range,
+                         const uint16_t *words);
+
+/* The serial number as a reader gets it; text holds SIM_SERIAL_TEXT_MAX bytes. */
+enum { SIM_SERIAL_TEXT_MAX = 72 };
+void sim_registers_serial(const struct sim_view *view, char *text);
 
 /* What a point shows, in micro-units. false: its registers cannot hold it. */
 bool sim_registers_show(const struct sim_view *view, const struct model_point *point,

@@ -234,8 +234,7 @@ static void collide(struct sim_wire *wire, size_t n) {
 void sim_wire_hear(struct sim_wire *wire) {
     sim_wire_work(wire); /* what was due before these bytes */
     uint8_t *end = wire->inbox + wire->inbox_len;
-    const ssize_t got =
-        sim_port_read(&wire->port, end, sizeof wire->inbox - wire->inbox_len);
+    const ssize_t got = sim_port_read(&wire->port, end, sizeof wire->inbox - wire->inbox_len);
     const int64_t at_us = now_us(wire);
     if (got < 0) {
         abandon(wire);
@@ -369,8 +368,7 @@ static void babble(struct sim_wire *wire, int64_t at_us) {
     struct sim_fault *fault = &wire->config.faults[SIM_BABBLE];
     struct sim_talk *noise = &wire->noise;
     const bool is_endless = fault->terms.bytes == 0;
-    const int64_t follow_us =
-        noise->start_us + (is_endless ? 0 : fault->terms.pause_ms * 1000);
+    const int64_t follow_us = noise->start_us + (is_endless ? 0 : fault->terms.pause_ms * 1000);
     const bool is_fresh = fault->asked == 0 || follow_us + chars_us(wire, 2) < at_us;
     noise->start_us = is_fresh ? at_us : follow_us;
     noise->len = is_endless ? NOISE_CHUNK : (size_t)fault->terms.bytes;

@@ -12,7 +12,7 @@
 #include "gateway/base/log.h"
 #include "gateway/poll/bus.h"
 
-enum { METERS_MAX = 8, MAILS_MAX = 20000, CHAR_US = 1042, FIRST_INDEX = 100 };
+enum { METERS_MAX = 8, MAILS_MAX = 20000, CHAR_US = 1042, FIRST_INDEX = 0 };
 
 static const int64_t SECOND = 1000000;
 static const int64_t START_US = 50000000;
@@ -382,7 +382,7 @@ Bus_Test(a_meter_that_answers_is_reported_so) {
     cr_assert_eq(state->missed, 0);
     cr_assert_eq(state->invalid, 0);
     const struct bus_line_state *line = last_line();
-    cr_assert_eq(line->bus, 3);
+    cr_assert_eq(mails[0].bus, 3, "each mail says whose it is");
     cr_assert(line->is_up);
     cr_assert_eq(line->counts.requests, 12);
     cr_assert_eq(line->counts.replies, 12);

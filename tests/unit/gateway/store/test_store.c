@@ -698,7 +698,7 @@ Store_Test(a_store_of_a_newer_version_is_refused_and_left_alone) {
     cr_assert_eq(try_open(), GW_ENEWER, "%s", error);
     cr_assert_not_null(strstr(error, config.path));
     cr_assert_not_null(strstr(error, "1000"), "%s", error);
-    raw_exec("PRAGMA user_version = 1");
+    raw_exec("PRAGMA user_version = 2");
     open_it();
     cr_assert_eq(store_head(store), 5);
     store_close(store);

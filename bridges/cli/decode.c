@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridges/cli/decode.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridges/cli/cli.h"
+#include "bridges/cli/hexline.h"
+#include "bridges/cli/tell.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { SENTENCE_MAX = 200 };
+
+static const struct protocol {
+    const char *name;
+    bool (*decode)(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
+} protocols[] = {
+    {"modbus", decode_modbus},
+};
+
+static const char *const roles[] = {[DECODE_ROLE_REQUEST] = "request",
+                                    [DECODE_ROLE_RESPONSE] = "response",
+                                    [DECODE_ROLE_EXCEPTION] = "exception"};
+
+void decoded_refuse(struct decoded *out, const char *error, const char *detail) {
+    decoded_set(out, "error", json_string(error), NULL);
+    decoded_set(out, "detail", json_string(detail), NULL);
+}
+
+void decoded_set(struct decoded *out, const char *key, json_t *value, const char *name) {
+    (void)json_object_set_new(out->fields, key, value);
+    if (name) {
+        (void)json_object_set_new(out->names, key, json_string(name));
+    }
+}
+
+/* --- printing ---------------------------------------------------------------------------- */
+
+static void print_scalar(const json_t *value) {
+    if (json_is_string(value)) {
+        (void)fputs(json_string_value(value), stdout);
+    } else if (json_is_integer(value)) {
+        (void)printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else {
+        (void)fputs(json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "-", stdout);
+    }
+}
+
+static void print_field(const char *key, const json_t *value, const json_t *name) {
+    (void)printf("  %s=", key);
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
+        (void)fputs(i > 0 ? "," : "", stdout);
+        print_scalar(json_array_get(value, i));
+    }
+    if (!json_is_array(value)) {
+        print_scalar(value);
+    }
+    if (name) {
+        (void)printf(" (%s)", json_string_value(name));
+    }
+}
+
+static void print_text(const struct protocol *protocol, bool ok,
+                       const struct decoded *decoded) {
+    (void)printf("%s %s", protocol->name, ok ? "ok" : "REFUSED");
+    const char *key;
+    json_t *value;
+    json_object_foreach(decoded->fields, key, value) {
+        print_field(key, value, json_object_get(decoded->names, key));
+    }
+    (void)putchar('\n');
+}
+
+static void print_json(const struct protocol *protocol, bool ok,
+                       const struct decoded *decoded) {
+    json_t *object = json_pack("{sbss}", "ok", ok, "protocol", protocol->name);
+    if (object) {
+        (void)json_object_update(object, decoded->fields);
+    }
+    tell_json(object);
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+/* false: what stands on the line is refused. */
+static bool decode_line(const struct protocol *protocol, enum decode_role role,
+                        enum hexline_answer answer, const struct hexline *line,
+                        struct decoded *out) {
+    char text[SENTENCE_MAX];
+    switch (answer) {
+    case HEXLINE_FRAME:
+    case HEXLINE_END:
+        return protocol->decode(line->bytes, line->len, role, out);
+    case HEXLINE_ODD:
+        decoded_refuse(out, "frame", "an odd number of hex digits: half a byte is missing");
+        break;
+    case HEXLINE_TOO_LONG:
+        (void)snprintf(text, sizeof text, "the line has more than %d hex digits",
+                       HEXLINE_DIGITS_MAX);
+        decoded_refuse(out, "frame", text);
+        break;
+    case HEXLINE_NO_HEX:
+        (void)snprintf(text, sizeof text,
+                       "column %zu holds the character 0x%02x, which is no hex digit",
+                       line->column, (unsigned)line->culprit & 0xff);
+        decoded_refuse(out, "frame", text);
+        break;
+    }
+    return false;
+}
+
+static enum cli_exit decode_file(const struct cli_options *options,
+                                 const struct protocol *protocol, enum decode_role role,
+                                 FILE *in) {
+    struct hexline *line = malloc(sizeof *line);
+    enum cli_exit code = line ? CLI_OK : CLI_USAGE;
+    enum hexline_answer answer;
+    while (line && !ferror(stdout) && (answer = hexline_next(in, line)) != HEXLINE_END) {
+        struct decoded decoded = {.fields = json_object(), .names = json_object()};
+        const bool ok = decode_line(protocol, role, answer, line, &decoded);
+        code = ok ? code : CLI_DAMAGED;
+        if (options->json) {
+            print_json(protocol, ok, &decoded);
+        } else {
+            print_text(protocol, ok, &decoded);
+        }
+        json_decref(decoded.fields);
+        json_decref(decoded.names);
+    }
+    free(line);
+    return code;
+}
+
+static const struct protocol *find_protocol(const char *name) {
+    for (size_t i = 0; i < COUNT(protocols); i++) {
+        if (strcmp(protocols[i].name, name) == 0) {
+            return &protocols[i];
+        }
+    }
+    (void)tell_usage(name, strcmp(name, "auto") == 0
+                               ? "only modbus is known yet: say decode modbus"
+                               : "no protocol that decode knows; it knows modbus");
+    return NULL;
+}
+
+static bool find_role(const char *text, enum decode_role *role) {
+    *role = DECODE_ROLE_ANY;
+    for (size_t i = DECODE_ROLE_REQUEST; text && i < COUNT(roles); i++) {
+        if (strcmp(roles[i], text) == 0) {
+            *role = (enum decode_role)i;
+        }
+    }
+    return !text || *role != DECODE_ROLE_ANY;
+}
+
+enum cli_exit cli_decode(const struct cli_options *options, int count, char **arguments) {
+    const struct protocol *protocol = find_protocol(arguments[0]);
+    enum decode_role role;
+    if (!protocol) {
+        return CLI_USAGE;
+    }
+    if (!find_role(options->role, &role)) {
+        return tell_usage(options->role, "a role is request, response or exception");
+    }
+    const bool is_stdin = count < 2 || strcmp(arguments[1], "-") == 0;
+    const char *name = is_stdin ? "standard input" : arguments[1];
+    FILE *in = is_stdin ? stdin : fopen(name, "re");
+    if (!in) {
+        return tell_usage(name, strerrordesc_np(errno));
+    }
+    enum cli_exit code = decode_file(options, protocol, role, in);
+    if (ferror(in)) {
+        code = tell_usage(name, "cannot be read to its end");
+    }
+    if (!is_stdin) {
+        (void)fclose(in);
+    }
+    return code;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each protocol does for the command decode. A new one is a file decode_x.c and a line in
+ * decode.c's table.
+ */
+#ifndef BRIDGES_CLI_DECODE_H
+#define BRIDGES_CLI_DECODE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum decode_role {
+    DECODE_ROLE_ANY,
+    DECODE_ROLE_REQUEST,
+    DECODE_ROLE_RESPONSE,
+    DECODE_ROLE_EXCEPTION
+};
+
+/* One frame's answer. fields: what is printed behind ok and protocol, in this order; a refused
+ * frame has error and detail there. names: for people, key -> what its value means. */
+struct decoded {
+    json_t *fields;
+    json_t *names;
+};
+
+/* Sets error and detail. */
+void decoded_refuse(struct decoded *out, const char *error, const char *detail);
+
+/* Sets a value of fields; names NULL = nothing to add. */
+void decoded_set(struct decoded *out, const char *key, json_t *value, const char *name);
+
+/* false: the frame is refused. */
+bool decode_modbus(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two ways to read, by a meter's model and raw. A reader is prepared from the command
+ * line, then asked once or often; it prints what it has read.
+ */
+#ifndef BRIDGES_CLI_READ_H
+#define BRIDGES_CLI_READ_H
+
+#include "bridges/cli/session.h"
+#include "bridges/cli/what.h"
+
+struct read_raw {
+    uint8_t unit;
+    struct what what;
+};
+
+struct read_model {
+    struct model model; /* with the wanted points, and those that these are computed with */
+    bool is_hidden[MODEL_POINTS_MAX]; /* only computed with */
+    struct meter_address address;
+    const char *address_text;
+    struct bridge_session *bridge_session;
+};
+
+/* "modbus ADDRESS WHAT". What is wrong is told. */
+enum cli_exit read_raw_prepare(struct read_raw *raw, char **arguments);
+enum cli_exit read_raw_once(const struct read_raw *raw, struct session *session);
+
+/* --model, --address and the fields' names. What is wrong is told. read_model_done after any
+ * outcome, of a structure that began as all zero. */
+enum cli_exit read_model_prepare(struct read_model *read, const struct cli_options *options,
+                                 int count, char **fields);
+void read_model_done(struct read_model *read);
+enum cli_exit read_model_once(const struct read_model *read, struct session *session);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/app/app_state.h"
+#include "gateway/base/log.h"
+
+/* --- what has changed ------------------------------------------------------------------------
+ */
+
+/* The section that cannot change while the program runs, NULL when none has. */
+static const char *needs_restart(const struct settings *old, const struct settings *new) {
+    const struct mqtt_transport *a = &old->transport;
+    const struct mqtt_transport *b = &new->transport;
+    if (strcmp(old->operator_id, new->operator_id) != 0 ||
+        strcmp(old->site_id, new->site_id) != 0 ||
+        strcmp(old->gateway_id, new->gateway_id) != 0) {
+        return "gateway";
+    }
+    if (strcmp(old->store.path, new->store.path) != 0) {
+        return "store.path";
+    }
+    if (strcmp(a->broker, b->broker) != 0 || strcmp(a->ca, b->ca) != 0 ||
+        strcmp(a->cert, b->cert) != 0 || strcmp(a->key, b->key) != 0 ||
+        a->reconnect_max_ms != b->reconnect_max_ms) {
+        return "sync (broker, certificates, reconnect_max)";
+    }
+    return strcmp(old->socket, new->socket) != 0 ? "local.socket" : NULL;
+}
+
+static bool same_model(const struct model *a, const struct model *b) {
+    return a->bridge == b->bridge && a->timeout_ms == b->timeout_ms &&
+           a->pause_ms == b->pause_ms && a->point_count == b->point_count &&
+           memcmp(&a->notes, &b->notes, sizeof a->notes) == 0 &&
+           memcmp(a->points, b->points, a->point_count * sizeof *a->points) == 0;
+}
+
+static bool same_meter(const struct site_meter *a, const struct site_meter *b) {
+    return strcmp(a->id, b->id) == 0 && strcmp(a->serial, b->serial) == 0 &&
+           memcmp(&a->address, &b->address, sizeof a->address) == 0 &&
+           a->period_ms == b->period_ms && line_settings_equal(&a->line, &b->line) &&
+           same_model(a->model, b->model);
+}
+
+static bool same_bus(const struct site_bus *a, const struct site_bus *b) {
+    if (strcmp(a->id, b->id) != 0 || strcmp(a->line.path, b->line.path) != 0 ||
+        a->has_echo != b->has_echo || a->options.rs485 != b->options.rs485 ||
+        a->options.wants_low_latency != b->options.wants_low_latency ||
+        a->meter_count != b->meter_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->meter_count; i++) {
+        if (!same_meter(&a->meters[i], &b->meters[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_bus(const struct site *site, const struct site_bus *bus) {
+    for (size_t i = 0; i < site->bus_count; i++) {
+        if (same_bus(&site->buses[i], bus)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_running(struct app *app, const struct site_bus *site) {
+    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        if (same_bus(bus->site, site)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- changing it -----------------------------------------------------------------------------
+ */
+
+static void close_gone(struct app *app, const struct site *site) {
+    for (size_t i = 0; i < SITE_BUSES_MAX; i++) {
+        struct app_bus *bus = &app->buses[i];
+        if (bus->poller && !has_bus(site, bus->site)) {
+            log_info("bus is closed by the new configuration", "bus=%s", bus->site->id);
+            app_bus_close(app, bus);
+        }
+    }
+}
+
+static void open_new(struct app *app, const struct settings *settings) {
+    for (size_t i = 0; i < settings->site.bus_count; i++) {
+        const struct site_bus *site = &settings->site.buses[i];
+        if (is_running(app, site)) {
+            continue;
+        }
+        const enum gw_status status = app_bus_open(app, settings, site);
+        if (status == GW_OK) {
+            log_info("bus is opened by the new configuration", "bus=%s", site->id);
+        } else if (status != GW_ENOSPACE && status != GW_EFULL) {
+            app_storage_failed(app, status);
+        }
+    }
+}
+
+/* Old settings go when no bus lives in their site any more. */
+static void retire(struct app *app, struct settings *old) {
+    struct settings *all[SITE_BUSES_MAX + 1];
+    size_t kept = 0;
+    memcpy(all, app->retired, sizeof app->retired);
+    all[SITE_BUSES_MAX] = old;
+    memset(app->retired, 0, sizeof app->retired);
+    for (size_t i = 0; i <= SITE_BUSES_MAX; i++) {
+        bool in_use = false;
+        for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+            in_use |= bus->owner == all[i];
+        }
+        if (in_use && kept < SITE_BUSES_MAX) {
+            app->retired[kept++] = all[i];
+        } else {
+            settings_free(all[i]);
+        }
+    }
+}
+
+static void apply(struct app *app, struct settings *settings) {
+    struct settings *old = app->settings;
+    close_gone(app, &settings->site);
+    app->settings = settings;
+    store_configure(app->store, &settings->store);
+    log_set_level((enum log_level)settings->log_level);
+    open_new(app, settings);
+    retire(app, old);
+    app_uplink_renew(app);
+    log_info("configuration is in force", "buses=%zu meters=%zu", settings->site.bus_count,
+             settings->site.meter_count);
+}
+
+void app_reload(struct app *app) {
+    struct fault_list faults;
+    struct settings *settings = NULL;
+    faults_init(&faults);
+    const enum gw_status status = settings_load(app->config_path, &faults, &settings);
+    for (size_t i = 0; i < faults.count && i < FAULTS_MAX; i++) {
+        log_error("new configuration", "fault=\"%s\"", faults.lines[i]);
+    }
+    faults_done(&faults);
+    const char *section = status == GW_OK ? needs_restart(app->settings, settings) : NULL;
+    if (section) {
+        log_error("new configuration changes what needs a restart", "section=\"%s\"", section);
+    }
+    if (status != GW_OK || section) {
+        log_error("new configuration is refused, nothing has changed", "file=%s",
+                  app->config_path);
+        settings_free(settings);
+        return;
+    }
+    apply(app, settings);
+}
