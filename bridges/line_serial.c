@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bridges/base/wait.h"
 #include "bridges/line.h"
 #include "bridges/ports.h"
 
@@ -86,27 +86,6 @@ static enum bridge_status serial_set(struct line *line, const struct line_settin
     return as_asked || serial->is_pty ? BRIDGE_OK : BRIDGE_EPORT;
 }
 
-/* Waits for events until the deadline. 1 ready, 0 deadline, -1 the port is gone. */
-static int wait_for(const struct serial *serial, short events, int64_t deadline_us) {
-    for (;;) {
-        int64_t left_us = deadline_us - clock_mono_us(serial->line.clock);
-        left_us = left_us > 0 ? left_us : 0;
-        const struct timespec left = {.tv_sec = left_us / 1000000,
-                                      .tv_nsec = left_us % 1000000 * 1000};
-        struct pollfd poll_fd = {.fd = serial->fd, .events = events};
-        const int ready = ppoll(&poll_fd, 1, &left, NULL);
-        if (ready > 0) {
-            return poll_fd.revents & events ? 1 : -1;
-        }
-        if (ready == 0) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            return -1;
-        }
-    }
-}
-
 static enum bridge_status write_all(struct serial *serial, const uint8_t *buf, size_t len) {
     const struct line *line = &serial->line;
     const int64_t deadline_us = clock_mono_us(line->clock) + WRITE_WAIT_US;
@@ -116,7 +95,7 @@ static enum bridge_status write_all(struct serial *serial, const uint8_t *buf, s
         if (n > 0) {
             done += (size_t)n;
         } else if (n < 0 && errno == EAGAIN) {
-            if (wait_for(serial, POLLOUT, deadline_us) != 1) {
+            if (wait_for(serial->fd, line->clock, POLLOUT, deadline_us) != 1) {
                 return BRIDGE_EGONE;
             }
         } else if (n == 0 || errno != EINTR) {
@@ -125,8 +104,6 @@ static enum bridge_status write_all(struct serial *serial, const uint8_t *buf, s
     }
     return BRIDGE_OK;
 }
-
-static void serial_sleep_until(struct line *line, int64_t until_us);
 
 /* RTS turns the line round: held until the last stop bit can have left. */
 static enum bridge_status serial_write(struct line *line, const uint8_t *buf, size_t len) {
@@ -139,8 +116,7 @@ static enum bridge_status serial_write(struct line *line, const uint8_t *buf, si
         return BRIDGE_EGONE;
     }
     const enum bridge_status status = write_all(serial, buf, len);
-    serial_sleep_until(line,
-                       clock_mono_us(line->clock) + line_chars_us(&serial->settings, len));
+    wait_until(clock_mono_us(line->clock) + line_chars_us(&serial->settings, len));
     return ioctl(serial->fd, TIOCMBIC, &rts) == 0 ? status : BRIDGE_EGONE;
 }
 
@@ -148,7 +124,7 @@ static enum bridge_status serial_read(struct line *line, uint8_t *buf, size_t ca
                                       int64_t deadline_us, size_t *got) {
     struct serial *serial = serial_of(line);
     for (;;) {
-        const int ready = wait_for(serial, POLLIN, deadline_us);
+        const int ready = wait_for(serial->fd, line->clock, POLLIN, deadline_us);
         if (ready <= 0) {
             return ready == 0 ? BRIDGE_ETIMEOUT : BRIDGE_EGONE;
         }
@@ -165,10 +141,7 @@ static enum bridge_status serial_read(struct line *line, uint8_t *buf, size_t ca
 
 static void serial_sleep_until(struct line *line, int64_t until_us) {
     (void)line;
-    const struct timespec until = {.tv_sec = until_us / 1000000,
-                                   .tv_nsec = until_us % 1000000 * 1000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-    }
+    wait_until(until_us);
 }
 
 static void serial_close(struct line *line) {

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bridges/base/wait.h"
 
 enum { CONNECT_US = 5000000, WRITE_US = 5000000, HOST_MAX = 100, KEEP_IDLE_S = 30 };
 
@@ -23,24 +24,6 @@ struct tcp {
 
 static struct tcp *tcp_of(struct line *line) {
     return (struct tcp *)line;
-}
-
-/* 1 ready, 0 deadline, -1 failed */
-static int wait_for(int fd, const struct clock *clock, short events, int64_t deadline_us) {
-    for (;;) {
-        int64_t left_us = deadline_us - clock_mono_us(clock);
-        left_us = left_us > 0 ? left_us : 0;
-        const struct timespec left = {.tv_sec = left_us / 1000000,
-                                      .tv_nsec = left_us % 1000000 * 1000};
-        struct pollfd poll_fd = {.fd = fd, .events = events};
-        const int ready = ppoll(&poll_fd, 1, &left, NULL);
-        if (ready >= 0) {
-            return ready;
-        }
-        if (errno != EINTR) {
-            return -1;
-        }
-    }
 }
 
 /* "HOST:PORT" or "[v6]:PORT" in two parts. */
@@ -151,10 +134,7 @@ enum bridge_status line_tcp_read(int fd, const struct clock *clock, uint8_t *buf
 
 void line_tcp_sleep_until(struct line *line, int64_t until_us) {
     (void)line;
-    const struct timespec until = {.tv_sec = until_us / 1000000,
-                                   .tv_nsec = until_us % 1000000 * 1000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-    }
+    wait_until(until_us);
 }
 
 /* --- serial over TCP: bytes as they are --------------------------------------------------- */

@@ -112,12 +112,11 @@ static enum gw_status fill(struct app *app, struct app_bus *bus, uint32_t index)
     status = status == GW_OK ? number_points(app, bus) : status;
     status = status == GW_OK ? load_serials(app, bus, &serials) : status;
     if (status == GW_OK) {
-        const struct poller_config config = {
-            .index = index,
-            .site = bus->site,
-            .serials = serials,
-            .clock = app->clock,
-            .mailbox = app->bus_box};
+        const struct poller_config config = {.index = index,
+                                             .site = bus->site,
+                                             .serials = serials,
+                                             .clock = app->clock,
+                                             .mailbox = app->bus_box};
         status = poller_start(&config, &bus->poller);
     }
     free(serials);

@@ -30,10 +30,19 @@ static const char *needs_restart(const struct settings *old, const struct settin
 }
 
 static bool same_model(const struct model *a, const struct model *b) {
-    return a->bridge == b->bridge && a->timeout_ms == b->timeout_ms &&
-           a->pause_ms == b->pause_ms && a->point_count == b->point_count &&
-           memcmp(&a->notes, &b->notes, sizeof a->notes) == 0 &&
-           memcmp(a->points, b->points, a->point_count * sizeof *a->points) == 0;
+    if (a->bridge != b->bridge || a->timeout_ms != b->timeout_ms ||
+        a->pause_ms != b->pause_ms || a->point_count != b->point_count ||
+        memcmp(a->notes.bytes, b->notes.bytes, sizeof a->notes.bytes) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < a->point_count; i++) {
+        if (a->points[i].quantity != b->points[i].quantity ||
+            memcmp(a->points[i].notes.bytes, b->points[i].notes.bytes,
+                   sizeof a->points[i].notes.bytes) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool same_meter(const struct site_meter *a, const struct site_meter *b) {

@@ -66,7 +66,10 @@ static int64_t last_ms(const struct app_meter *meter) {
 }
 
 static json_t *describe_meter(const struct app_meter *meter) {
-    const char *word = !meter->was_polled ? "new" : meter->state.is_lost ? "lost" : "ok";
+    const char *word = !meter->was_polled      ? "new"
+                       : meter->state.is_wrong ? "wrong-meter"
+                       : meter->state.is_lost  ? "lost"
+                                               : "ok";
     json_t *out = json_object();
     json_object_set_new(out, "id", json_string(meter->site->id));
     json_object_set_new(out, "model", json_string(meter->site->model->id));

@@ -10,6 +10,7 @@
 enum {
     OPEN_RETRY_FIRST_US = 1000 * 1000,
     OPEN_RETRY_MAX_US = 30 * 1000 * 1000,
+    SUSPECT_POLLS = 5, /* two meters at one address take turns: then neither is believed */
 };
 
 /* What the bus remembers of a meter beside the planner. */
@@ -19,6 +20,7 @@ struct watch {
     uint64_t invalid;
     char serial[BRIDGE_SERIAL_MAX + 1]; /* that belongs there; empty = not known yet */
     bool is_wrong;
+    unsigned suspect; /* polls that must still find the right meter before it is believed */
     bool is_lost;     /* as it was logged last */
     bool has_invalid; /* likewise */
     int refusal;      /* exception code as it was logged last; 0 = none */
@@ -185,7 +187,10 @@ static bool is_right_meter(struct bus *bus, struct poll *poll) {
     }
     poll->identified = true;
     if (*watch->serial || !*poll->plan.serial) {
-        return strcmp(watch->serial, poll->plan.serial) == 0;
+        const bool is_right = strcmp(watch->serial, poll->plan.serial) == 0;
+        const bool was_suspect = watch->suspect > 0;
+        watch->suspect = !is_right ? SUSPECT_POLLS : watch->suspect - was_suspect;
+        return is_right && !was_suspect;
     }
     struct bus_mail mail = {.kind = BUS_IDENTITY,
                             .of.identity.meter = local_index(bus, poll->meter)};
@@ -229,48 +234,68 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
 /* --- what is said about it ------------------------------------------------------------------
  */
 
-static void log_changes(const struct bus *bus, const struct poll *poll, bool is_lost) {
-    const char *bus_id = bus->config.site->id;
+static void log_lost(const struct bus *bus, const struct poll *poll, bool is_lost) {
+    if (is_lost == poll->watch->is_lost) {
+        return;
+    }
+    if (is_lost) {
+        log_warn("meter does not answer", "bus=%s meter=%s status=\"%s\"", bus->config.site->id,
+                 poll->meter->id, bridge_status_text(poll->status));
+    } else {
+        log_info("meter answers again", "bus=%s meter=%s", bus->config.site->id,
+                 poll->meter->id);
+    }
+    poll->watch->is_lost = is_lost;
+}
+
+static void log_wrong(const struct bus *bus, const struct poll *poll) {
+    if (poll->is_wrong == poll->watch->is_wrong) {
+        return;
+    }
+    if (poll->is_wrong) {
+        log_error("another meter answers, nothing of it is read",
+                  "bus=%s meter=%s serial=%s belongs=%s", bus->config.site->id, poll->meter->id,
+                  poll->plan.serial, poll->watch->serial);
+    } else {
+        log_info("the right meter answers again", "bus=%s meter=%s", bus->config.site->id,
+                 poll->meter->id);
+    }
+    poll->watch->is_wrong = poll->is_wrong;
+}
+
+static void log_refusal(const struct bus *bus, const struct poll *poll) {
     struct watch *watch = poll->watch;
-    if (is_lost != watch->is_lost) {
-        if (is_lost) {
-            log_warn("meter does not answer", "bus=%s meter=%s status=\"%s\"", bus_id,
-                     poll->meter->id, bridge_status_text(poll->status));
-        } else {
-            log_info("meter answers again", "bus=%s meter=%s", bus_id, poll->meter->id);
-        }
-        watch->is_lost = is_lost;
-    }
-    if (poll->answered && poll->is_wrong != watch->is_wrong) {
-        if (poll->is_wrong) {
-            log_error("another meter answers, nothing of it is read",
-                      "bus=%s meter=%s serial=%s belongs=%s", bus_id, poll->meter->id,
-                      poll->plan.serial, watch->serial);
-        } else {
-            log_info("the right meter answers again", "bus=%s meter=%s", bus_id,
-                     poll->meter->id);
-        }
-        watch->is_wrong = poll->is_wrong;
-    }
     const int refusal = poll->refused            ? poll->plan.refusal
                         : poll->plan.unsupported ? watch->refusal
                                                  : 0;
-    if (poll->answered && refusal != watch->refusal) {
-        if (refusal) {
-            log_warn("meter refuses a request", "bus=%s meter=%s code=%d", bus_id,
-                     poll->meter->id, refusal);
-        } else {
-            log_info("meter refuses no more", "bus=%s meter=%s", bus_id, poll->meter->id);
-        }
-        watch->refusal = refusal;
+    if (refusal == watch->refusal) {
+        return;
     }
+    if (refusal) {
+        log_warn("meter refuses a request", "bus=%s meter=%s code=%d", bus->config.site->id,
+                 poll->meter->id, refusal);
+    } else {
+        log_info("meter refuses no more", "bus=%s meter=%s", bus->config.site->id,
+                 poll->meter->id);
+    }
+    watch->refusal = refusal;
+}
+
+static void log_invalid(const struct bus *bus, const struct poll *poll) {
     const bool has_invalid = poll->plan.invalid > 0;
-    if (poll->answered && has_invalid != watch->has_invalid) {
-        if (has_invalid) {
-            log_warn("meter gives values that are no measurement", "bus=%s meter=%s count=%u",
-                     bus_id, poll->meter->id, poll->plan.invalid);
-        }
-        watch->has_invalid = has_invalid;
+    if (has_invalid && !poll->watch->has_invalid) {
+        log_warn("meter gives values that are no measurement", "bus=%s meter=%s count=%u",
+                 bus->config.site->id, poll->meter->id, poll->plan.invalid);
+    }
+    poll->watch->has_invalid = has_invalid;
+}
+
+static void log_changes(const struct bus *bus, const struct poll *poll, bool is_lost) {
+    log_lost(bus, poll, is_lost);
+    if (poll->answered) {
+        log_wrong(bus, poll);
+        log_refusal(bus, poll);
+        log_invalid(bus, poll);
     }
 }
 

@@ -33,17 +33,20 @@ def wait_for(what, condition, seconds=30):
 
 class Building:
     def __init__(self, meters=None, period="1s", speed=3600, buses=None, sync_extra="",
-                 with_relay=False):
+                 with_relay=False, baud=19200, timeout=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="metergate-"))
         self.port = free_port()
         self.processes = {}
         self.log_files = {}
         self.speed = speed
+        self.turnaround = "5ms"
         self.period = period
         self.meters = meters or [("flat-1", "eastron-sdm120", 1), ("flat-2", "acrel-ddsd1352", 2),
                                  ("flat-3", "eastron-sdm630", 3)]
         self.buses = buses or [("floor-1", self.dir / "bus0", self.meters)]
         self.sync_extra = sync_extra
+        self.baud = baud
+        self.models = self.copy_models(timeout) if timeout else SOURCE / "config/models"
         self.relay = Relay(self.port) if with_relay else None
         self.write_files()
 
@@ -54,7 +57,7 @@ class Building:
         for name, path, meters in self.buses:
             if only and name not in only:
                 continue
-            out += f"  - id: {name}\n    line: {path}:19200:8N1\n    meters:\n"
+            out += f"  - id: {name}\n    line: {path}:{self.baud}:8N1\n    meters:\n"
             for meter, model, address in meters:
                 out += (f"      - {{id: {meter}, model: {model}, address: {address}, "
                         f"period: {self.period}}}\n")
@@ -65,13 +68,13 @@ class Building:
         key.unlink(missing_ok=True)
         line = subprocess.run([BUILD / "metergatectl", "keygen", "--role", "sync", "--key-id", "1",
                                key], check=True, capture_output=True, text=True).stdout.strip()
-        models = SOURCE / "config/models"
+        models = self.models
         port = self.relay.port if self.relay else self.port
         sync = "  broker: mqtt://127.0.0.1:{}\n  plaintext_on_loopback: true\n"
         (self.dir / "broker.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
         (self.dir / "sim.yaml").write_text(
-            f"models: {models}\nturnaround: 5ms\n{self.bus_yaml()}{self.simulation()}")
+            f"models: {models}\ncontrol: sim.sock\nturnaround: {self.turnaround}\n{self.bus_yaml()}{self.simulation()}")
         (self.dir / "headend.yaml").write_text(
             f"operator: demo\nstore: headend.db\nsigning_key: sync.key\nsync:\n{sync.format(self.port)}"
             "  reconnect_max: 2s\n")
@@ -84,6 +87,25 @@ class Building:
 
     def simulation(self):
         return ""
+
+    def copy_models(self, timeout):
+        """The shipped models with a shorter timeout: faults come and go sooner."""
+        folder = self.dir / "models"
+        folder.mkdir()
+        for path in (SOURCE / "config/models").glob("*.yaml"):
+            text = re.sub(r"^timeout: .*$", f"timeout: {timeout}", path.read_text(), flags=re.M)
+            (folder / path.name).write_text(text)
+        return folder
+
+    def control(self, request):
+        """Tells the simulator something over its control socket; returns its answer."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(str(self.dir / "sim.sock"))
+            s.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(s.makefile().readline())
+        assert answer["ok"], (request, answer)
+        return answer
 
     # ---- processes ----
 
@@ -111,6 +133,7 @@ class Building:
 
     def start_gateway(self):
         self.start("gateway", BUILD / "metergated", "--config", self.dir / "gateway.yaml")
+        wait_for("the gateway answers", self.status, 20)
 
     def start_all(self):
         self.start_broker()

@@ -31,11 +31,13 @@ static void seal(uint8_t *frame, size_t len) {
 /* A reply whose registers are all zero; gives the samples' points to times[]. */
 static void take_zeros(struct bridge_session *session, struct plan *plan,
                        const struct exchange *exchange, int *times) {
+    const uint8_t function = exchange->request[1];
     const uint8_t count = exchange->request[5];
-    uint8_t frame[BRIDGE_FRAME_MAX] = {UNIT, exchange->request[1], (uint8_t)(2 * count)};
+    const uint8_t bytes = (uint8_t)(function <= 2 ? (count + 7) / 8 : 2 * count);
+    uint8_t frame[BRIDGE_FRAME_MAX] = {UNIT, function, bytes};
     struct samples samples;
-    seal(frame, 3U + 2U * count);
-    const size_t len = 5U + 2U * count;
+    seal(frame, 3U + bytes);
+    const size_t len = 5U + bytes;
     cr_assert(exchange->match(exchange, frame, len));
     cr_assert_eq(plan->model->bridge->take(session, plan, exchange, frame, len, &samples),
                  BRIDGE_OK);
