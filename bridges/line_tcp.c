@@ -38,7 +38,8 @@ static bool split(const char *where, char *host, char *port) {
     memcpy(host, where + is_v6, len);
     host[len] = '\0';
     (void)snprintf(port, 6, "%s", colon + 1);
-    return strspn(port, "0123456789") == strlen(port);
+    const long number = strtol(port, NULL, 10);
+    return strspn(port, "0123456789") == strlen(port) && number >= 1 && number <= 65535;
 }
 
 static bool connect_one(const struct addrinfo *to, const struct clock *clock, int *fd) {

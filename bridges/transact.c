@@ -215,7 +215,14 @@ static void conclude(struct transact *transact, const struct exchange *exchange,
     const int64_t began_us = sent_us - chars_us(transact, exchange->request_len);
     const int64_t least_us = silence_us(transact);
     const int64_t rest_us = exchange->pause_us > least_us ? exchange->pause_us : least_us;
-    transact->quiet_at_us = now_us(transact) + rest_us;
+    int64_t end_us = now_us(transact);
+    if (status ==
+        BRIDGE_EECHO) { /* the meter may have heard it: nobody talks into its answer */
+        const int64_t answer_us =
+            sent_us + exchange->timeout_us + chars_us(transact, exchange->reply_max);
+        end_us = end_us > answer_us ? end_us : answer_us;
+    }
+    transact->quiet_at_us = end_us + rest_us;
     transact->counts.busy_us += (uint64_t)(transact->quiet_at_us - began_us);
     if (status == BRIDGE_OK) {
         transact->counts.replies++;

@@ -139,8 +139,11 @@ static void unscale(const struct mbrtu_value *value, int64_t micro, int128 *num,
     }
 }
 
-static bool fits(int128 raw, int type) {
-    const unsigned bits = (unsigned)mbrtu_words(type) * 16;
+static bool fits(int128 raw, const struct mbrtu_value *value) {
+    const int type = value->type;
+    const unsigned bits = type == MBRTU_BIT  ? 1
+                          : value->width > 0 ? (unsigned)value->width
+                                             : (unsigned)mbrtu_words(type) * 16;
     const bool is_signed = type == MBRTU_INT16 || type == MBRTU_INT32 || type == MBRTU_INT64;
     const int128 top = (int128)1 << (is_signed ? bits - 1 : bits);
     return raw < top && raw >= (is_signed ? -top : 0);
@@ -176,6 +179,9 @@ static enum bridge_status encode_bcd(const struct mbrtu_value *value, int128 raw
                                      uint16_t *registers) {
     const size_t digits = mbrtu_words(value->type) * 4;
     uint64_t bits = 0;
+    if (raw < 0) {
+        return BRIDGE_ERANGE;
+    }
     for (size_t i = 0; i < digits; i++, raw /= 10) {
         bits |= (uint64_t)(raw % 10) << (4 * i);
     }
@@ -200,7 +206,7 @@ enum bridge_status mbrtu_encode(const struct mbrtu_value *value, int64_t micro,
     if (value->type >= MBRTU_BCD16 && value->type <= MBRTU_BCD48) {
         return encode_bcd(value, raw, registers);
     }
-    if (!fits(raw, value->type)) {
+    if (!fits(raw, value)) {
         return BRIDGE_ERANGE;
     }
     const uint64_t bits = (uint64_t)raw << (value->width > 0 ? value->shift : 0);

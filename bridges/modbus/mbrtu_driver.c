@@ -181,9 +181,23 @@ static const struct field state_fields[] = {
 };
 static const struct schema state_schema = {state_fields, COUNT(state_fields), NULL, 0};
 
+static void check_end(struct doc *doc, const doc_node *node, int64_t address, int64_t words) {
+    if (address + words > 0x10000) {
+        doc_fault(doc, node, "register: ends behind register 0xffff");
+    }
+}
+
 /* These sections are optional, and their keys are not. */
 static void read_serial(struct doc *doc, const doc_node *node, void *out) {
-    doc_read(doc, node, &serial_schema, &((struct mbrtu_meter *)out)->serial);
+    struct mbrtu_serial *serial = &((struct mbrtu_meter *)out)->serial;
+    doc_read(doc, node, &serial_schema, serial);
+    const int64_t most = serial->type == MBRTU_SERIAL_BCD      ? BRIDGE_SERIAL_MAX / 4
+                         : serial->type == MBRTU_SERIAL_NUMBER ? 4
+                                                               : BRIDGE_SERIAL_MAX / 2;
+    if (serial->words > most) {
+        doc_fault(doc, node, "words: this type takes at most %d", (int)most);
+    }
+    check_end(doc, node, serial->address, serial->words);
 }
 
 static void read_relay_write(struct doc *doc, const doc_node *node, void *out) {
@@ -194,6 +208,7 @@ static void read_relay_write(struct doc *doc, const doc_node *node, void *out) {
     } else if (write->function <= MBRTU_WRITE_REGISTER && write->word_count > 1) {
         doc_fault(doc, node, "functions 5 and 6 write one word");
     }
+    check_end(doc, node, write->address, (int64_t)write->word_count);
 }
 
 static void read_relay_state(struct doc *doc, const doc_node *node, void *out) {

@@ -234,8 +234,8 @@ Local_Test(a_client_that_goes_without_asking_harms_nobody) {
     serve();
     for (int i = 0; i < 50; i++) {
         const int fd = dial();
-        if (i % 2) {
-            say(fd, "half a req", 10);
+        if (i % 2) { /* the door may be full and have hung up already */
+            (void)!send(fd, "half a req", 10, MSG_NOSIGNAL);
         }
         close(fd);
     }
@@ -247,7 +247,7 @@ Local_Test(a_client_that_goes_before_the_answer_harms_nobody) {
     serve();
     for (int i = 0; i < 50; i++) {
         const int fd = dial();
-        say(fd, "gone\n", 5);
+        (void)!send(fd, "gone\n", 5, MSG_NOSIGNAL);
         close(fd);
     }
     ask_after_others();
