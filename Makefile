@@ -1,5 +1,5 @@
 # A thin front to the CMake presets; see CMakePresets.json for what each one means.
-.PHONY: all demo test tidy races format format-check deps clean
+.PHONY: all demo test fuzz tidy races format format-check deps clean
 
 all:
 	cmake --preset release
@@ -13,6 +13,10 @@ demo: deps all
 
 test: deps
 	cmake --workflow --preset check
+
+SECONDS ?= 60
+fuzz: deps
+	tests/fuzz/run $(SECONDS)
 
 races: deps
 	cmake --workflow --preset races

