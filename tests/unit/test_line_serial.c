@@ -348,3 +348,28 @@ Test(line_serial, opening_drops_what_was_waiting, .timeout = 30) {
     line_close(line);
     pty_close(&pty);
 }
+
+/* A pty has neither an RS-485 driver nor RTS: asking for them is a configuration that is wrong,
+ * said in words, and the port is left as it was. */
+Test(line_serial, a_port_that_cannot_turn_the_line_says_so) {
+    static const struct {
+        int rs485;
+        const char *words;
+    } rows[] = {{LINE_RS485_KERNEL, "RS-485"}, {LINE_RS485_RTS, "RTS"}};
+    struct pty pty;
+    struct clock clock;
+    pty_open(&pty);
+    clock_init(&clock);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct line_options options = {.rs485 = rows[i].rs485, .wants_low_latency = true};
+        char error[LINE_ERROR_MAX] = "";
+        struct line *line = NULL;
+        cr_expect_eq(line_open(pty.path, &options, &clock, &line, error), BRIDGE_EPORT);
+        cr_expect_not_null(strstr(error, rows[i].words), "%s", error);
+        cr_expect_not_null(strstr(error, "rs485: adapter"), "%s", error);
+    }
+    struct line *line = NULL;
+    open_line(pty.path, &clock, &line); /* low latency alone is a wish, not a condition */
+    line_close(line);
+    pty_close(&pty);
+}
