@@ -72,7 +72,7 @@ struct model {
     int64_t timeout_ms;        /* the slowest answer */
     int64_t pause_ms; /* what the meter wants after an answer before the next request */
     union model_notes notes;
-    bool has_serial; /* every poll reads the meter's serial number first */
+    bool has_serial; /* every poll reads the meter's serial number first and last */
     bool has_relay;
     size_t point_count;
     struct model_point points[MODEL_POINTS_MAX];
@@ -102,7 +102,8 @@ struct plan {
     const struct model *model;
     struct meter_address address;
     int64_t now_ms; /* monotonic, the caller's: how old the driver's lessons are */
-    char serial[BRIDGE_SERIAL_MAX + 1]; /* as the meter gave it; empty = not read yet */
+    char serial[BRIDGE_SERIAL_MAX + 1]; /* as the meter gave it last; empty = not read yet */
+    unsigned serials_read;              /* first and last in a poll, so that none is between */
     enum relay_state relay;             /* after a relay action: as read back */
     int refusal;                        /* the device's own code after BRIDGE_EREFUSED */
     unsigned unsupported; /* points that were not asked for: the device has refused them */

@@ -214,10 +214,17 @@ enum bridge_status mbrtu_next(struct bridge_session *session, struct plan *plan,
         request = serial_read(plan);
         break;
     case MBRTU_AT_POINTS:
-        if (!next_read(ours, plan, progress, &request)) {
+        if (next_read(ours, plan, progress, &request)) {
+            break;
+        }
+        if (plan->serials_read == 0) {
             return BRIDGE_DONE;
         }
+        progress->asked = MBRTU_AT_SERIAL_AGAIN;
+        progress->stage = MBRTU_AT_END;
+        request = serial_read(plan);
         break;
+    case MBRTU_AT_SERIAL_AGAIN:
     case MBRTU_AT_WRITE:
         progress->stage =
             mbrtu_meter_of(plan->model)->relay_state.function ? MBRTU_AT_STATE : MBRTU_AT_END;
@@ -329,6 +336,7 @@ static void take_serial(struct plan *plan, const struct mbrtu_request *request,
     }
     at = type == MBRTU_SERIAL_NUMBER ? put_number(at, number) : at;
     *at = '\0';
+    plan->serials_read++;
 }
 
 /* Lessons are of one meter: another one at its address has learnt nothing yet. */
@@ -387,7 +395,7 @@ enum bridge_status mbrtu_take(struct bridge_session *session, struct plan *plan,
     if (status != BRIDGE_OK) {
         return status;
     }
-    if (progress->asked == MBRTU_AT_SERIAL) {
+    if (progress->asked == MBRTU_AT_SERIAL || progress->asked == MBRTU_AT_SERIAL_AGAIN) {
         take_serial(plan, request, values);
         know_serial(ours, plan);
     } else if (progress->asked == MBRTU_AT_POINTS) {

@@ -14,6 +14,7 @@
 enum mbrtu_stage {
     MBRTU_AT_SERIAL,
     MBRTU_AT_POINTS,
+    MBRTU_AT_SERIAL_AGAIN,
     MBRTU_AT_WRITE,
     MBRTU_AT_STATE,
     MBRTU_AT_END

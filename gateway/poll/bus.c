@@ -161,37 +161,38 @@ struct poll {
     enum bridge_status status; /* of the last transaction */
     bool answered;             /* any accepted reply */
     bool refused;
-    bool identified; /* its serial number was looked at */
+    unsigned identified; /* how often its serial number was looked at */
     bool is_wrong;
+    size_t count;
+    struct reading readings[MODEL_POINTS_MAX];
 };
 
-static void emit_samples(struct bus *bus, const struct poll *poll,
-                         const struct samples *samples) {
+static void keep_samples(struct bus *bus, struct poll *poll, const struct samples *samples) {
     const struct instant now = clock_wall(bus->config.clock);
-    for (size_t i = 0; i < samples->count; i++) {
-        struct bus_mail mail = {.kind = BUS_READING,
-                                .of.reading = {.meter = local_index(bus, poll->meter),
-                                               .point = samples->items[i].point,
-                                               .quality = reading_clock_quality(now.trust),
-                                               .at_ms = now.at_ms,
-                                               .value_micro = samples->items[i].value_micro}};
+    for (size_t i = 0; i < samples->count && poll->count < MODEL_POINTS_MAX; i++) {
+        poll->readings[poll->count++] =
+            (struct reading){.meter = local_index(bus, poll->meter),
+                             .point = samples->items[i].point,
+                             .quality = reading_clock_quality(now.trust),
+                             .at_ms = now.at_ms,
+                             .value_micro = samples->items[i].value_micro};
+    }
+}
+
+/* Gives out what the poll has read, when it is certain whose it is: of a meter with a serial
+ * number that means after the number was found right a second time, behind the last value. */
+static void emit_readings(struct bus *bus, const struct poll *poll) {
+    if (poll->is_wrong || poll->plan.serials_read == 1) {
+        return;
+    }
+    for (size_t i = 0; i < poll->count; i++) {
+        struct bus_mail mail = {.kind = BUS_READING, .of.reading = poll->readings[i]};
         emit(bus, &mail);
     }
 }
 
-/* Is this the meter that belongs here? A number that is not there is no number of ours. */
-static bool is_right_meter(struct bus *bus, struct poll *poll) {
+static void learn_serial(struct bus *bus, const struct poll *poll) {
     struct watch *watch = poll->watch;
-    if (!poll->meter->model->has_serial || poll->identified) {
-        return true;
-    }
-    poll->identified = true;
-    if (*watch->serial || !*poll->plan.serial) {
-        const bool is_right = strcmp(watch->serial, poll->plan.serial) == 0;
-        const bool was_suspect = watch->suspect > 0;
-        watch->suspect = !is_right ? SUSPECT_POLLS : watch->suspect - was_suspect;
-        return is_right && !was_suspect;
-    }
     struct bus_mail mail = {.kind = BUS_IDENTITY,
                             .of.identity.meter = local_index(bus, poll->meter)};
     memcpy(watch->serial, poll->plan.serial, sizeof watch->serial);
@@ -199,6 +200,29 @@ static bool is_right_meter(struct bus *bus, struct poll *poll) {
     log_info("meter is known by its serial number", "bus=%s meter=%s serial=%s",
              bus->config.site->id, poll->meter->id, watch->serial);
     emit(bus, &mail);
+}
+
+/* Is this the meter that belongs here? A number that is not there is no number of ours. */
+static bool is_right_meter(struct bus *bus, struct poll *poll) {
+    struct watch *watch = poll->watch;
+    const bool is_new = poll->plan.serials_read != poll->identified;
+    const bool is_missing = poll->meter->model->has_serial && poll->plan.serials_read == 0;
+    if (!is_new && !is_missing) {
+        return true;
+    }
+    poll->identified = poll->plan.serials_read;
+    if (!*watch->serial && !is_missing) {
+        learn_serial(bus, poll);
+    }
+    if (strcmp(watch->serial, poll->plan.serial) != 0) {
+        watch->suspect = SUSPECT_POLLS;
+        return false;
+    }
+    const bool is_first = poll->plan.serials_read == 1;
+    if (watch->suspect > 0 && is_first) {
+        watch->suspect--;
+        return false;
+    }
     return true;
 }
 
@@ -225,7 +249,7 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
         return false;
     }
     if (poll->status == BRIDGE_OK) {
-        emit_samples(bus, poll, &samples);
+        keep_samples(bus, poll, &samples);
     }
     poll->refused |= poll->status == BRIDGE_EREFUSED;
     return poll->status == BRIDGE_OK || poll->status == BRIDGE_EREFUSED;
@@ -325,6 +349,7 @@ static void poll_meter(struct bus *bus, size_t index) {
     poll.plan.now_ms = clock_mono_ms(bus->config.clock);
     while (poll_step(bus, &poll)) {
     }
+    emit_readings(bus, &poll);
     if (is_line_fault(poll.status)) {
         log_error("line is gone", "bus=%s status=\"%s\"", bus->config.site->id,
                   bridge_status_text(poll.status));

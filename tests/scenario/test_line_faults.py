@@ -56,9 +56,12 @@ with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", bus
     b.start_gateway()
     wait_for("the serial numbers are learnt",
              lambda: b.log("gateway").count("known by its serial number") == 4, 60)
-    changes = 0
+    changes, touched = 0, {}
     while requests(b) < WANTED:
         meter, model = dice.choice(PLACES)
+        if time.monotonic() - touched.get(meter, 0) < 1:
+            continue  # a meter is not swapped and swapped back within one poll
+        touched[meter] = time.monotonic()
         kind, terms = fault_of_meter(model)
         b.control({"set": {"meter": meter, "fault": kind, **terms}})
         if dice.random() < 0.3:
@@ -67,7 +70,10 @@ with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", bus
             b.control({"set": {"bus": name, "fault": kind, **terms}} if kind != "none"
                       else {"clear": {"bus": name}})
         if dice.random() < 0.7:
-            b.control({"clear": {"meter": dice.choice(PLACES)[0]}})
+            other = dice.choice(PLACES)[0]
+            if time.monotonic() - touched.get(other, 0) >= 1:
+                touched[other] = time.monotonic()
+                b.control({"clear": {"meter": other}})
         changes += 1
         time.sleep(dice.uniform(0.02, 0.3))
     for bus in range(4):

@@ -35,21 +35,10 @@ Test(mbrtu_data, types_take_one_two_or_four_registers) {
     static const struct {
         int type;
         size_t words;
-    } rows[] = {{MBRTU_INT16, 1},
-                {MBRTU_UINT16, 1},
-                {MBRTU_INT32, 2},
-                {MBRTU_UINT32, 2},
-                {MBRTU_INT64, 4},
-                {MBRTU_UINT64, 4},
-                {MBRTU_FLOAT32, 2},
-                {MBRTU_FLOAT64, 4},
-                {-1, 0},
-                {MBRTU_BCD16, 1},
-                {MBRTU_BCD32, 2},
-                {MBRTU_BCD48, 3},
-                {MBRTU_BIT, 1},
-                {MBRTU_BIT + 1, 0},
-                {1000, 0}};
+    } rows[] = {{MBRTU_INT16, 1}, {MBRTU_UINT16, 1},  {MBRTU_INT32, 2},   {MBRTU_UINT32, 2},
+                {MBRTU_INT64, 4}, {MBRTU_UINT64, 4},  {MBRTU_FLOAT32, 2}, {MBRTU_FLOAT64, 4},
+                {-1, 0},          {MBRTU_BCD16, 1},   {MBRTU_BCD32, 2},   {MBRTU_BCD48, 3},
+                {MBRTU_BIT, 1},   {MBRTU_BIT + 1, 0}, {1000, 0}};
     for (size_t i = 0; i < ROWS(rows); i++) {
         cr_expect_eq(mbrtu_words(rows[i].type), rows[i].words, "type %d", rows[i].type);
     }
@@ -61,8 +50,8 @@ Test(mbrtu_data, the_words_of_a_model_file_stand_in_the_order_of_the_enum) {
                                   "bcd16|bcd32|bcd48|bit");
     cr_expect(MBRTU_INT16 == 0 && MBRTU_UINT16 == 1 && MBRTU_INT32 == 2 && MBRTU_UINT32 == 3 &&
               MBRTU_INT64 == 4 && MBRTU_UINT64 == 5 && MBRTU_FLOAT32 == 6 &&
-              MBRTU_FLOAT64 == 7 && MBRTU_BCD16 == 8 && MBRTU_BCD32 == 9 &&
-              MBRTU_BCD48 == 10 && MBRTU_BIT == 11);
+              MBRTU_FLOAT64 == 7 && MBRTU_BCD16 == 8 && MBRTU_BCD32 == 9 && MBRTU_BCD48 == 10 &&
+              MBRTU_BIT == 11);
     cr_expect_str_eq(MBRTU_ORDERS, "abcd|cdab|badc|dcba");
     cr_expect(MBRTU_ABCD == 0 && MBRTU_CDAB == 1 && MBRTU_BADC == 2 && MBRTU_DCBA == 3);
 }

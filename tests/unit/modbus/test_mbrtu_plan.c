@@ -160,7 +160,7 @@ static const struct serial_row serials[] = {
      "01234567890123456789012345678901"},
 };
 
-Test(mbrtu_plan, the_serial_number_is_read_before_every_value) {
+Test(mbrtu_plan, the_serial_number_is_read_before_and_behind_the_values) {
     for (size_t i = 0; i < ROWS(serials); i++) {
         char keys[TEXT_MAX];
         struct rig rig;
@@ -177,6 +177,12 @@ Test(mbrtu_plan, the_serial_number_is_read_before_every_value) {
         cr_expect_eq(answer(&rig, "01 03 02 08 fc"), BRIDGE_OK);
         cr_expect_eq(rig.samples.count, 1);
         cr_expect_str_eq(rig.plan.serial, serials[i].serial);
+        cr_expect_eq(rig.plan.serials_read, 1);
+        expect_asked(&rig, serials[i].request);
+        cr_expect_eq(answer(&rig, serials[i].reply), BRIDGE_OK, "row %zu", i);
+        cr_expect_eq(rig.plan.serials_read, 2);
+        cr_expect_str_eq(rig.plan.serial, serials[i].serial);
+        cr_expect_eq(rig.samples.count, 0);
         expect_done(&rig);
         rig_close(&rig);
     }

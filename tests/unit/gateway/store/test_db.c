@@ -19,8 +19,8 @@ static struct driven_clock driven;
 static struct db db;
 
 static const char *const steps[] = {
-    "CREATE TABLE tariff(id INTEGER PRIMARY KEY, price INTEGER NOT NULL);"
-    "INSERT INTO tariff VALUES(1, 100), (2, 200);",
+    ("CREATE TABLE tariff(id INTEGER PRIMARY KEY, price INTEGER NOT NULL);"
+     "INSERT INTO tariff VALUES(1, 100), (2, 200);"),
     "ALTER TABLE tariff ADD COLUMN note TEXT; UPDATE tariff SET price = price * 10;",
     "CREATE TABLE meter(id INTEGER PRIMARY KEY); INSERT INTO meter SELECT id FROM tariff;",
 };
