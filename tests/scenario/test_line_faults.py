@@ -5,6 +5,7 @@ times the timeout are never taken for another request. METERGATE_TRANSACTIONS se
 import os, random, time
 from building import Building, wait_for
 
+BUSES = int(os.environ.get("METERGATE_BUSES", "4"))
 WANTED = int(os.environ.get("METERGATE_TRANSACTIONS", "3000"))
 seed = int(os.environ.get("METERGATE_SEED", str(random.randrange(1 << 30))))
 print(f"seed {seed}")
@@ -44,18 +45,18 @@ class Faulty(Building):
             for i, (meter, model) in enumerate(PLACES))
 
 
-PLACES = [(f"bus{bus}-{model}", model) for bus in range(4) for model in MODELS]
+PLACES = [(f"bus{bus}-{model}", model) for bus in range(BUSES) for model in MODELS]
 with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", buses=[]) as b:
     b.turnaround = "1ms"
     b.buses = [(f"bus{bus}", b.dir / f"bus{bus}", [(f"bus{bus}-{model}", model, i + 1)
                                                    for i, model in enumerate(MODELS)])
-               for bus in range(4)]
+               for bus in range(BUSES)]
     b.write_files()
     b.start_sim()
     truth = {meter: b.control({"values": meter})["values"] for meter, _ in PLACES}
     b.start_gateway()
     wait_for("the serial numbers are learnt",
-             lambda: b.log("gateway").count("known by its serial number") == 4, 60)
+             lambda: b.log("gateway").count("known by its serial number") == BUSES, 60)
     changes, touched = 0, {}
     while requests(b) < WANTED:
         meter, model = dice.choice(PLACES)
@@ -66,7 +67,7 @@ with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", bus
         b.control({"set": {"meter": meter, "fault": kind, **terms}})
         if dice.random() < 0.3:
             kind, terms = fault_of_bus()
-            name = f"bus{dice.randrange(4)}"
+            name = f"bus{dice.randrange(BUSES)}"
             b.control({"set": {"bus": name, "fault": kind, **terms}} if kind != "none"
                       else {"clear": {"bus": name}})
         if dice.random() < 0.7:
@@ -76,7 +77,7 @@ with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", bus
                 b.control({"clear": {"meter": other}})
         changes += 1
         time.sleep(dice.uniform(0.02, 0.3))
-    for bus in range(4):
+    for bus in range(BUSES):
         b.control({"clear": {"bus": f"bus{bus}"}})
     for meter, _ in PLACES:
         b.control({"clear": {"meter": meter}})
