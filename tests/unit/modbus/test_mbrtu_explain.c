@@ -227,9 +227,12 @@ Test(mbrtu_explain, names_the_likely_cause) {
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char hex[BYTES_MAX] = "";
+        size_t len = 0;
         for (const char *at = rows[i].hex; *at; at++) {
-            strncat(hex, at, *at != ' ');
+            hex[len] = *at;
+            len += *at != ' ';
         }
+        hex[len] = '\0';
         const struct mbrtu_explanation out = explain_hex(hex, MBRTU_ROLE_ANY);
         cr_expect_eq(out.fault, rows[i].fault, "%s: %s", hex, out.detail);
         cr_expect(strstr(out.detail, rows[i].mentions) != NULL, "%s: %s", hex, out.detail);
