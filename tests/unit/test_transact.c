@@ -45,8 +45,8 @@ static void bench_open(struct bench *bench, const struct step *script) {
     cr_assert_eq(bench->model.bridge->open(&bench->session), BRIDGE_OK);
     clock_init(&bench->clock);
     pty_open(&bench->pty);
-    cr_assert_eq(line_open(bench->pty.path, NULL, &bench->clock, &bench->line, error), BRIDGE_OK,
-                 "%s", error);
+    cr_assert_eq(line_open(bench->pty.path, NULL, &bench->clock, &bench->line, error),
+                 BRIDGE_OK, "%s", error);
     transact_init(&bench->transact, bench->line);
     peer_start(&bench->peer, &bench->pty, script);
 }
