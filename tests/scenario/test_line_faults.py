@@ -6,7 +6,7 @@ import os, random, time
 from building import Building, wait_for
 
 BUSES = int(os.environ.get("METERGATE_BUSES", "4"))
-WANTED = int(os.environ.get("METERGATE_TRANSACTIONS", "3000"))
+WANTED = int(os.environ.get("METERGATE_TRANSACTIONS", "1500"))
 seed = int(os.environ.get("METERGATE_SEED", str(random.randrange(1 << 30))))
 print(f"seed {seed}")
 dice = random.Random(seed)
@@ -61,7 +61,8 @@ with Faulty(speed=0, baud=115200, timeout=f"{TIMEOUT_MS}ms", period="200ms", bus
     while requests(b) < WANTED:
         meter, model = dice.choice(PLACES)
         if time.monotonic() - touched.get(meter, 0) < 1:
-            continue  # a meter is not swapped and swapped back within one poll
+            time.sleep(0.05)  # a meter is not swapped and swapped back within one poll
+            continue
         touched[meter] = time.monotonic()
         kind, terms = fault_of_meter(model)
         b.control({"set": {"meter": meter, "fault": kind, **terms}})
