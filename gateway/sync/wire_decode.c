@@ -96,58 +96,65 @@ static bool copy_sender(const Metergate__V1__Sender *from, bool whole, struct wi
            (!from->has_site || copy_id(from->site, WIRE_ID_MAX, to->site));
 }
 
-/* Columns as they come, of one length. */
+/* Columns as they come; a batch and u/now carry the same. */
 struct columns {
-    size_t count;
+    size_t max;
     int64_t base_ms;
+    size_t n_point, n_at_ms, n_value, n_quality;
     const int32_t *point;
     const int64_t *at_ms;
     const int64_t *value;
-    const uint32_t *quality; /* NULL = all 0 */
+    const uint32_t *quality; /* n_quality 0: every one is 0 */
 };
 
-static bool copy_columns(const struct columns *columns, struct wire_value *out) {
+#define COLUMNS_OF(from, limit)                                                                \
+    {                                                                                          \
+        .max = (limit), .base_ms = (from)->base_ms, .n_point = (from)->n_point,                \
+        .n_at_ms = (from)->n_at_ms, .n_value = (from)->n_value,                                \
+        .n_quality = (from)->n_quality, .point = (from)->point, .at_ms = (from)->at_ms,        \
+        .value = (from)->value, .quality = (from)->quality                                     \
+    }
+
+static enum gw_status copy_columns(const struct columns *columns, struct wire_value *out,
+                                   size_t *count) {
     int64_t point = 0;
     int64_t at_ms = columns->base_ms;
-    for (size_t i = 0; i < columns->count; i++) {
+    *count = columns->n_point;
+    if (*count > columns->max) {
+        return GW_ETOOLONG;
+    }
+    if (columns->n_at_ms != *count || columns->n_value != *count ||
+        (columns->n_quality != 0 && columns->n_quality != *count)) {
+        return GW_EINVALID;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        const uint32_t quality = columns->n_quality ? columns->quality[i] : 0;
         point += columns->point[i];
         if (__builtin_add_overflow(at_ms, columns->at_ms[i], &at_ms) || !is_time(at_ms) ||
-            point < 1 || point > INT32_MAX ||
-            (columns->quality && columns->quality[i] > UINT8_MAX)) {
-            return false;
+            point < 1 || point > INT32_MAX || quality > UINT8_MAX) {
+            return GW_EINVALID;
         }
         out[i] = (struct wire_value){.point = (uint32_t)point,
-                                     .quality = columns->quality ? (uint8_t)columns->quality[i]
-                                                                 : (uint8_t)0,
+                                     .quality = (uint8_t)quality,
                                      .at_ms = at_ms,
                                      .value_micro = columns->value[i]};
     }
-    return true;
+    return GW_OK;
 }
 
 /* --- u/r --------------------------------------------------------------------------------- */
 
 static enum gw_status copy_batch(const Metergate__V1__ReadingBatch *from,
                                  struct wire_record *out) {
-    const size_t count = from->n_point;
-    if (count > WIRE_BATCH_MAX) {
-        return GW_ETOOLONG;
+    const struct columns columns = COLUMNS_OF(from, WIRE_BATCH_MAX);
+    const enum gw_status status = copy_columns(&columns, out->batch.values, &out->batch.count);
+    if (status != GW_OK) {
+        return status;
     }
-    if (count == 0 || from->n_at_ms != count || from->n_value != count ||
-        (from->n_quality != 0 && from->n_quality != count) || from->first_seq == 0 ||
-        from->first_seq > INT64_MAX - WIRE_BATCH_MAX) {
-        return GW_EINVALID;
-    }
-    const struct columns columns = {.count = count,
-                                    .base_ms = from->base_ms,
-                                    .point = from->point,
-                                    .at_ms = from->at_ms,
-                                    .value = from->value,
-                                    .quality = from->n_quality ? from->quality : NULL};
     out->batch.first_seq = from->first_seq;
-    out->batch.count = count;
-    return checked(copy_sender(from->sender, false, &out->sender) &&
-                   copy_columns(&columns, out->batch.values));
+    return checked(out->batch.count > 0 && from->first_seq > 0 &&
+                   from->first_seq <= INT64_MAX - WIRE_BATCH_MAX &&
+                   copy_sender(from->sender, false, &out->sender));
 }
 
 static bool copy_gap(const Metergate__V1__GapRecord *from, struct wire_record *out) {
@@ -185,23 +192,9 @@ enum gw_status wire_record_decode(const uint8_t *buf, size_t len, struct wire_sc
 static enum gw_status copy_now(const void *message, void *result) {
     const Metergate__V1__Now *from = message;
     struct wire_now *out = result;
-    const size_t count = from->n_point;
-    if (count > WIRE_NOW_MAX) {
-        return GW_ETOOLONG;
-    }
-    if (from->n_at_ms != count || from->n_value != count ||
-        (from->n_quality != 0 && from->n_quality != count)) {
-        return GW_EINVALID;
-    }
-    const struct columns columns = {.count = count,
-                                    .base_ms = from->base_ms,
-                                    .point = from->point,
-                                    .at_ms = from->at_ms,
-                                    .value = from->value,
-                                    .quality = from->n_quality ? from->quality : NULL};
-    out->count = count;
-    return checked(copy_sender(from->sender, false, &out->sender) &&
-                   copy_columns(&columns, out->values));
+    const struct columns columns = COLUMNS_OF(from, WIRE_NOW_MAX);
+    const enum gw_status status = copy_columns(&columns, out->values, &out->count);
+    return status == GW_OK ? checked(copy_sender(from->sender, false, &out->sender)) : status;
 }
 
 enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
