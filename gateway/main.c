@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * metergated: the concentrator daemon. Arguments, configuration, exit codes; the work is in
- * gateway/app.
+ * gateway/app and gateway/hub.
  */
 #include <getopt.h>
 #include <signal.h>

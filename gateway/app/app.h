@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wiring of the gateway: bus workers, store, uplink, local door and signals on one libuv
- * loop. The main thread owns all state and is the only one that touches the store, so there is
- * one total order of events and no lock around them.
- *
- *   bus mail -> pending readings -> one commit for those that wait -> latest values
- *            -> drain -> uplink -> cloud -> signed acknowledgement -> store
+ * The daemon around the hub: one libuv loop, signals, the local door, systemd's watchdog.
  */
 #ifndef GATEWAY_APP_APP_H
 #define GATEWAY_APP_APP_H

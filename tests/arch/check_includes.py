@@ -32,7 +32,7 @@ ROOMS = {
     r"sodium\.h": r"gateway/(sync/seal\.c|ctl/[^/]+)",
     r".*\.pb-c\.h": r"gateway/sync/wire_(en|de)code\.c",
     r"uv\.h": r"gateway/(app|local|headend)/[^/]+",
-    r"jansson\.h": r"gateway/(app|ctl)/[^/]+|bridges/cli/[^/]+",
+    r"jansson\.h": r"gateway/(hub|ctl)/[^/]+|bridges/cli/[^/]+",
 }
 # words of code -> who may say them
 WORDS = {

@@ -8,13 +8,13 @@
 
 #include "bridges/base/decimal.h"
 #include "bridges/quantity.h"
-#include "gateway/app/app_state.h"
+#include "gateway/hub/hub_state.h"
 
 static const char *clock_word(enum clock_trust trust) {
     return trust == CLOCK_SYNCED ? "synced" : trust == CLOCK_HELD ? "held" : "unset";
 }
 
-static void add_meter(const struct app_meter *meter, struct wire_health *out) {
+static void add_meter(const struct hub_meter *meter, struct wire_health *out) {
     out->meters_lost += meter->state.is_lost || meter->state.is_wrong;
     out->polls += meter->state.polls;
     out->polls_failed += meter->state.failed;
@@ -22,12 +22,12 @@ static void add_meter(const struct app_meter *meter, struct wire_health *out) {
     out->invalid_values += meter->state.invalid;
 }
 
-void app_health(struct app *app, struct wire_health *out) {
-    *out = (struct wire_health){.clock_trust = (uint32_t)clock_wall(app->clock).trust,
-                                .downlink_refused = app->refused,
-                                .downlink_dropped = app->mqtt ? mqtt_dropped(app->mqtt) : 0,
-                                .readings_thinned = store_thinned(app->store)};
-    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+void hub_health(struct hub *hub, struct wire_health *out) {
+    *out = (struct wire_health){.clock_trust = (uint32_t)clock_wall(hub->clock).trust,
+                                .downlink_refused = hub->refused,
+                                .downlink_dropped = hub->mqtt ? mqtt_dropped(hub->mqtt) : 0,
+                                .readings_thinned = store_thinned(hub->store)};
+    for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
         out->buses++;
         out->buses_down += !bus->state.is_up;
         out->meters += (uint32_t)bus->site->meter_count;
@@ -41,10 +41,10 @@ static json_t *integer(uint64_t value) {
     return json_integer((json_int_t)value);
 }
 
-static json_t *values_of(const struct app_meter *meter) {
+static json_t *values_of(const struct hub_meter *meter) {
     json_t *values = json_object();
     for (size_t i = 0; i < meter->site->model->point_count; i++) {
-        const struct app_point *point = &meter->points[i];
+        const struct hub_point *point = &meter->points[i];
         if (point->has_value) {
             char text[DECIMAL_TEXT_MAX];
             decimal_format(point->latest.value_micro, text);
@@ -54,10 +54,10 @@ static json_t *values_of(const struct app_meter *meter) {
     return values;
 }
 
-static int64_t last_ms(const struct app_meter *meter) {
+static int64_t last_ms(const struct hub_meter *meter) {
     int64_t newest_ms = 0;
     for (size_t i = 0; i < meter->site->model->point_count; i++) {
-        const struct app_point *point = &meter->points[i];
+        const struct hub_point *point = &meter->points[i];
         if (point->has_value && point->latest.at_ms > newest_ms) {
             newest_ms = point->latest.at_ms;
         }
@@ -65,7 +65,7 @@ static int64_t last_ms(const struct app_meter *meter) {
     return newest_ms;
 }
 
-static json_t *describe_meter(const struct app_meter *meter) {
+static json_t *describe_meter(const struct hub_meter *meter) {
     const char *word = !meter->was_polled      ? "new"
                        : meter->state.is_wrong ? "wrong-meter"
                        : meter->state.is_lost  ? "lost"
@@ -84,7 +84,7 @@ static json_t *describe_meter(const struct app_meter *meter) {
     return out;
 }
 
-static json_t *describe_bus(const struct app *app, const struct app_bus *bus) {
+static json_t *describe_bus(const struct hub *hub, const struct hub_bus *bus) {
     const struct transact_counts *counts = &bus->state.counts;
     json_t *out = json_object();
     json_t *meters = json_array();
@@ -94,7 +94,7 @@ static json_t *describe_bus(const struct app *app, const struct app_bus *bus) {
     json_object_set_new(out, "id", json_string(bus->site->id));
     json_object_set_new(out, "line", json_string(bus->site->line.path));
     json_object_set_new(out, "up", json_boolean(bus->state.is_up));
-    const int64_t run_us = (clock_mono_ms(app->clock) - app->started_ms) * 1000;
+    const int64_t run_us = (clock_mono_ms(hub->clock) - hub->started_ms) * 1000;
     json_object_set_new(out, "utilisation_percent",
                         integer(run_us > 0 ? counts->busy_us * 100 / (uint64_t)run_us : 0));
     json_object_set_new(out, "requests", integer(counts->requests));
@@ -107,36 +107,36 @@ static json_t *describe_bus(const struct app *app, const struct app_bus *bus) {
     return out;
 }
 
-static json_t *describe_stream(const struct app *app) {
-    const uint64_t head = store_head(app->store);
-    const uint64_t acked = store_acked(app->store);
+static json_t *describe_stream(const struct hub *hub) {
+    const uint64_t head = store_head(hub->store);
+    const uint64_t acked = store_acked(hub->store);
     json_t *out = json_object();
-    json_object_set_new(out, "epoch", integer(store_epoch(app->store)));
+    json_object_set_new(out, "epoch", integer(store_epoch(hub->store)));
     json_object_set_new(out, "head", integer(head));
     json_object_set_new(out, "acked", integer(acked));
     json_object_set_new(out, "unsent", integer(head - acked));
-    json_object_set_new(out, "thinned", integer(store_thinned(app->store)));
+    json_object_set_new(out, "thinned", integer(store_thinned(hub->store)));
     return out;
 }
 
-static json_t *status(struct app *app) {
-    const char *link = !app->mqtt ? "none" : app->is_up ? "up" : "down";
+static json_t *status(struct hub *hub) {
+    const char *link = !hub->mqtt ? "none" : hub->is_up ? "up" : "down";
     json_t *out = json_object();
     json_t *buses = json_array();
-    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
-        json_array_append_new(buses, describe_bus(app, bus));
+    for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
+        json_array_append_new(buses, describe_bus(hub, bus));
     }
     json_object_set_new(out, "ok", json_true());
-    json_object_set_new(out, "gateway", json_string(app->settings->gateway_id));
-    json_object_set_new(out, "site", json_string(app->settings->site_id));
+    json_object_set_new(out, "gateway", json_string(hub->settings->gateway_id));
+    json_object_set_new(out, "site", json_string(hub->settings->site_id));
     json_object_set_new(out, "version", json_string(METERGATE_VERSION));
     json_object_set_new(out, "uptime_s",
-                        json_integer((clock_mono_ms(app->clock) - app->started_ms) / 1000));
-    json_object_set_new(out, "clock", json_string(clock_word(clock_wall(app->clock).trust)));
+                        json_integer((clock_mono_ms(hub->clock) - hub->started_ms) / 1000));
+    json_object_set_new(out, "clock", json_string(clock_word(clock_wall(hub->clock).trust)));
     json_object_set_new(out, "link", json_string(link));
-    json_object_set_new(out, "disk_full", json_boolean(app->disk_is_full));
-    json_object_set_new(out, "refused", integer(app->refused));
-    json_object_set_new(out, "stream", describe_stream(app));
+    json_object_set_new(out, "disk_full", json_boolean(hub->disk_is_full));
+    json_object_set_new(out, "refused", integer(hub->refused));
+    json_object_set_new(out, "stream", describe_stream(hub));
     json_object_set_new(out, "buses", buses);
     return out;
 }
@@ -148,7 +148,7 @@ static json_t *failure(const char *what) {
     return out;
 }
 
-char *app_status_answer(void *context, const char *request, size_t len) {
+char *hub_answer(void *context, const char *request, size_t len) {
     json_error_t error;
     json_t *asked = json_loadb(request, len, JSON_REJECT_DUPLICATES, &error);
     const char *query = json_string_value(json_object_get(asked, "query"));

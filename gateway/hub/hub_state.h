@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of the main thread, shared by the files of this room only.
+ * The state of the hub, shared by the files of this room only.
  */
-#ifndef GATEWAY_APP_APP_STATE_H
-#define GATEWAY_APP_APP_STATE_H
+#ifndef GATEWAY_HUB_HUB_STATE_H
+#define GATEWAY_HUB_HUB_STATE_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "bridges/base/clock.h"
 #include "gateway/base/mailbox.h"
-#include "gateway/local/local.h"
+#include "gateway/hub/hub.h"
 #include "gateway/poll/poll.h"
 #include "gateway/settings/settings.h"
 #include "gateway/store/store.h"
@@ -19,59 +18,56 @@
 #include "gateway/sync/seal.h"
 #include "gateway/sync/wire.h"
 
-enum { APP_PENDING_MAX = 1000 };
+enum { HUB_PENDING_MAX = 1000 };
+#define HUB_NEVER INT64_MAX
 
 /* One value a meter gives, and the newest of it. */
-struct app_point {
+struct hub_point {
     uint32_t number; /* in the store and on the wire */
     uint16_t quantity;
     bool has_value;
     struct store_reading latest;
 };
 
-struct app_meter {
+struct hub_meter {
     const struct site_meter *site;
-    struct app_point *points; /* one for each point of its model */
+    struct hub_point *points; /* one for each point of its model */
     bool was_polled;
     struct bus_meter_state state;
 };
 
 /* A slot for a bus; free while poller is NULL. */
-struct app_bus {
+struct hub_bus {
     const struct site_bus *site;
     const struct settings *owner; /* whose site it is: lives as long as the bus */
     struct poller *poller;
-    struct app_meter *meters; /* one for each of the site's */
-    struct app_point *points; /* of all meters, in order */
+    struct hub_meter *meters; /* one for each of the site's */
+    struct hub_point *points; /* of all meters, in order */
     size_t point_count;
     struct bus_line_state state;
 };
 
-struct app {
+struct hub {
     struct settings *settings;
     const char *config_path;
     struct settings *retired[SITE_BUSES_MAX]; /* older ones that buses still live in */
     struct clock *clock;
     struct wire_sender sender;
     int64_t started_ms; /* monotonic */
+    bool has_ended;
     int exit_code;
 
-    uv_loop_t loop;
-    uv_async_t mail;
-    uv_timer_t commit_timer;
-    uv_timer_t second_timer;
-    uv_timer_t pump_timer;
-    uv_signal_t signals[3];
-    struct local *local;
+    int64_t commit_due_us; /* never = nothing is pending */
+    int64_t second_due_us;
+    unsigned seconds;
 
     struct mailbox *bus_box;
-    struct app_bus buses[SITE_BUSES_MAX];
+    struct hub_bus buses[SITE_BUSES_MAX];
 
     struct store *store;
     size_t pending_count;
-    struct store_reading pending[APP_PENDING_MAX];
+    struct store_reading pending[HUB_PENDING_MAX];
     bool disk_is_full; /* as it was logged last */
-    unsigned seconds;
 
     struct mqtt *mqtt; /* NULL: no uplink configured */
     struct mailbox *event_box;
@@ -94,41 +90,38 @@ struct app {
     } event;
 };
 
-/* app.c: ends the program with a code after the loop's current turn. */
-void app_stop(struct app *app, int exit_code);
+/* hub.c: the program is to end with a code. */
+void hub_stop(struct hub *hub, int exit_code);
 
-/* app_bus.c: opens a bus in a free slot, with what the store knows of its meters. */
-MUST_CHECK enum gw_status app_bus_open(struct app *app, const struct settings *owner,
+/* hub_bus.c: opens a bus in a free slot, with what the store knows of its meters. */
+MUST_CHECK enum gw_status hub_bus_open(struct hub *hub, const struct settings *owner,
                                        const struct site_bus *site);
 /* Ends its thread and takes what it still had to say; frees the slot. */
-void app_bus_close(struct app *app, struct app_bus *bus);
+void hub_bus_close(struct hub *hub, struct hub_bus *bus);
 /* The next bus after one in use, NULL at the end; start with NULL. */
-struct app_bus *app_bus_next(struct app *app, const struct app_bus *bus);
+struct hub_bus *hub_bus_next(struct hub *hub, const struct hub_bus *bus);
 /* How many meters all buses have. */
-size_t app_meter_count(struct app *app);
+size_t hub_meter_count(struct hub *hub);
 /* The meter with an index over all buses in their order. */
-struct app_meter *app_meter_at(struct app *app, size_t index);
+struct hub_meter *hub_meter_at(struct hub *hub, size_t index);
 
-/* app_reload.c: reads the configuration again and changes what has changed; a file with faults
- * changes nothing. */
-void app_reload(struct app *app);
-
-/* app.c: takes what the buses have read. */
-void app_take_bus_box(struct app *app);
+/* hub.c: takes what the buses have read. */
+void hub_take_bus_box(struct hub *hub);
 /* A storage failure that is not just a full disk ends the program. */
-void app_storage_failed(struct app *app, enum gw_status status);
+void hub_storage_failed(struct hub *hub, enum gw_status status);
 
-/* app_uplink.c */
-MUST_CHECK enum gw_status app_uplink_start(struct app *app);
-void app_uplink_mail(struct app *app); /* takes what has come from the broker */
-void app_uplink_pump(struct app *app); /* sends what may be sent */
-void app_uplink_second(struct app *app);
-void app_uplink_stop(struct app *app);
+/* hub_uplink.c */
+MUST_CHECK enum gw_status hub_uplink_start(struct hub *hub);
+bool hub_uplink_mail(struct hub *hub); /* takes what has come; true: and there is more */
+void hub_uplink_pump(struct hub *hub); /* sends what may be sent */
+int64_t
+hub_uplink_due_us(const struct hub *hub); /* when the next message of a backlog may go */
+void hub_uplink_second(struct hub *hub);
+void hub_uplink_stop(struct hub *hub);
 /* The configuration or the meters have changed: says so to the cloud. */
-void app_uplink_renew(struct app *app);
+void hub_uplink_renew(struct hub *hub);
 
-/* app_status.c: a local_answer. */
-char *app_status_answer(void *context, const char *request, size_t len);
-void app_health(struct app *app, struct wire_health *out);
+/* hub_status.c */
+void hub_health(struct hub *hub, struct wire_health *out);
 
 #endif

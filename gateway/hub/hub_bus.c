@@ -2,30 +2,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/app/app_state.h"
 #include "gateway/base/log.h"
+#include "gateway/hub/hub_state.h"
 
 enum { RECENT_ROWS = 20000 /* looked through for newest values */, JOIN_STEP_US = 20000 };
 
-struct app_bus *app_bus_next(struct app *app, const struct app_bus *bus) {
-    for (size_t i = bus ? (size_t)(bus - app->buses) + 1 : 0; i < SITE_BUSES_MAX; i++) {
-        if (app->buses[i].poller) {
-            return &app->buses[i];
+struct hub_bus *hub_bus_next(struct hub *hub, const struct hub_bus *bus) {
+    for (size_t i = bus ? (size_t)(bus - hub->buses) + 1 : 0; i < SITE_BUSES_MAX; i++) {
+        if (hub->buses[i].poller) {
+            return &hub->buses[i];
         }
     }
     return NULL;
 }
 
-size_t app_meter_count(struct app *app) {
+size_t hub_meter_count(struct hub *hub) {
     size_t count = 0;
-    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+    for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
         count += bus->site->meter_count;
     }
     return count;
 }
 
-struct app_meter *app_meter_at(struct app *app, size_t index) {
-    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+struct hub_meter *hub_meter_at(struct hub *hub, size_t index) {
+    for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
         if (index < bus->site->meter_count) {
             return &bus->meters[index];
         }
@@ -35,9 +35,9 @@ struct app_meter *app_meter_at(struct app *app, size_t index) {
 }
 
 static void on_seen(void *context, const struct store_reading *reading) {
-    struct app_bus *bus = context;
+    struct hub_bus *bus = context;
     for (size_t i = 0; i < bus->point_count; i++) {
-        struct app_point *point = &bus->points[i];
+        struct hub_point *point = &bus->points[i];
         if (point->number == reading->point) {
             if (!point->has_value) { /* newest first */
                 point->latest = *reading;
@@ -48,7 +48,7 @@ static void on_seen(void *context, const struct store_reading *reading) {
     }
 }
 
-static enum gw_status make_room(struct app_bus *bus) {
+static enum gw_status make_room(struct hub_bus *bus) {
     for (size_t m = 0; m < bus->site->meter_count; m++) {
         bus->point_count += bus->site->meters[m].model->point_count;
     }
@@ -58,7 +58,7 @@ static enum gw_status make_room(struct app_bus *bus) {
 }
 
 /* Every point of every meter of the bus, as the store wants them named. */
-static struct store_point *name_points(struct app_bus *bus) {
+static struct store_point *name_points(struct hub_bus *bus) {
     struct store_point *names = calloc(bus->point_count + 1, sizeof *names);
     size_t i = 0;
     for (size_t m = 0; names && m < bus->site->meter_count; m++) {
@@ -74,81 +74,81 @@ static struct store_point *name_points(struct app_bus *bus) {
     return names;
 }
 
-static enum gw_status number_points(struct app *app, struct app_bus *bus) {
+static enum gw_status number_points(struct hub *hub, struct hub_bus *bus) {
     struct store_point *names = name_points(bus);
     if (!names) {
         return GW_ENOMEM;
     }
-    const enum gw_status status = store_number(app->store, names, bus->point_count);
+    const enum gw_status status = store_number(hub->store, names, bus->point_count);
     for (size_t i = 0; status == GW_OK && i < bus->point_count; i++) {
         bus->points[i].number = names[i].number;
     }
     free(names);
-    return status == GW_OK ? store_recent(app->store, RECENT_ROWS, on_seen, bus) : status;
+    return status == GW_OK ? store_recent(hub->store, RECENT_ROWS, on_seen, bus) : status;
 }
 
 /* The serial numbers the store knows; the caller frees. */
-static enum gw_status load_serials(struct app *app, const struct app_bus *bus,
+static enum gw_status load_serials(struct hub *hub, const struct hub_bus *bus,
                                    char (**out)[BRIDGE_SERIAL_MAX + 1]) {
     _Static_assert((int)STORE_SERIAL_MAX == (int)BRIDGE_SERIAL_MAX, "one length");
     *out = calloc(bus->site->meter_count + 1, sizeof **out);
     enum gw_status status = *out ? GW_OK : GW_ENOMEM;
     for (size_t m = 0; status == GW_OK && m < bus->site->meter_count; m++) {
-        status = store_identity(app->store, bus->site->meters[m].id, (*out)[m]);
+        status = store_identity(hub->store, bus->site->meters[m].id, (*out)[m]);
         status = status == GW_NONE ? GW_OK : status;
     }
     return status;
 }
 
-static void clear(struct app_bus *bus) {
+static void clear(struct hub_bus *bus) {
     free(bus->meters);
     free(bus->points);
-    *bus = (struct app_bus){0};
+    *bus = (struct hub_bus){0};
 }
 
-static enum gw_status fill(struct app *app, struct app_bus *bus, uint32_t index) {
+static enum gw_status fill(struct hub *hub, struct hub_bus *bus, uint32_t index) {
     char(*serials)[BRIDGE_SERIAL_MAX + 1] = NULL;
     enum gw_status status = make_room(bus);
-    status = status == GW_OK ? number_points(app, bus) : status;
-    status = status == GW_OK ? load_serials(app, bus, &serials) : status;
+    status = status == GW_OK ? number_points(hub, bus) : status;
+    status = status == GW_OK ? load_serials(hub, bus, &serials) : status;
     if (status == GW_OK) {
         const struct poller_config config = {.index = index,
                                              .site = bus->site,
                                              .serials = serials,
-                                             .clock = app->clock,
-                                             .mailbox = app->bus_box};
+                                             .clock = hub->clock,
+                                             .mailbox = hub->bus_box};
         status = poller_start(&config, &bus->poller);
     }
     free(serials);
     return status;
 }
 
-enum gw_status app_bus_open(struct app *app, const struct settings *owner,
+enum gw_status hub_bus_open(struct hub *hub, const struct settings *owner,
                             const struct site_bus *site) {
     uint32_t index = 0;
-    while (index < SITE_BUSES_MAX && app->buses[index].poller) {
+    while (index < SITE_BUSES_MAX && hub->buses[index].poller) {
         index++;
     }
     if (index == SITE_BUSES_MAX) {
         return GW_EFULL;
     }
-    struct app_bus *bus = &app->buses[index];
-    *bus = (struct app_bus){.site = site, .owner = owner};
-    const enum gw_status status = fill(app, bus, index);
+    struct hub_bus *bus = &hub->buses[index];
+    *bus = (struct hub_bus){.site = site, .owner = owner};
+    const enum gw_status status = fill(hub, bus, index);
     if (status != GW_OK) {
         log_error("bus cannot be started", "bus=%s status=\"%s\" error=\"%s\"", site->id,
-                  gw_status_text(status), store_error(app->store));
+                  gw_status_text(status), store_error(hub->store));
         clear(bus);
     }
     return status;
 }
 
-void app_bus_close(struct app *app, struct app_bus *bus) {
+void hub_bus_close(struct hub *hub, struct hub_bus *bus) {
     poller_ask_stop(bus->poller);
     /* it may wait for room in the mailbox: what it has read is taken until it has ended */
     do {
-        app_take_bus_box(app);
-    } while (!poller_join(bus->poller, clock_mono_us(app->clock) + JOIN_STEP_US));
-    app_take_bus_box(app);
+        hub_take_bus_box(hub);
+    } while (!poller_join(bus->poller, clock_mono_us(hub->clock) + JOIN_STEP_US));
+    hub_take_bus_box(hub);
     clear(bus);
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/app/app_state.h"
 #include "gateway/base/log.h"
+#include "gateway/hub/hub_state.h"
 
 /* --- what has changed ------------------------------------------------------------------------
  */
@@ -76,8 +76,8 @@ static bool has_bus(const struct site *site, const struct site_bus *bus) {
     return false;
 }
 
-static bool is_running(struct app *app, const struct site_bus *site) {
-    for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+static bool is_running(struct hub *hub, const struct site_bus *site) {
+    for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
         if (same_bus(bus->site, site)) {
             return true;
         }
@@ -88,82 +88,82 @@ static bool is_running(struct app *app, const struct site_bus *site) {
 /* --- changing it -----------------------------------------------------------------------------
  */
 
-static void close_gone(struct app *app, const struct site *site) {
+static void close_gone(struct hub *hub, const struct site *site) {
     for (size_t i = 0; i < SITE_BUSES_MAX; i++) {
-        struct app_bus *bus = &app->buses[i];
+        struct hub_bus *bus = &hub->buses[i];
         if (bus->poller && !has_bus(site, bus->site)) {
             log_info("bus is closed by the new configuration", "bus=%s", bus->site->id);
-            app_bus_close(app, bus);
+            hub_bus_close(hub, bus);
         }
     }
 }
 
-static void open_new(struct app *app, const struct settings *settings) {
+static void open_new(struct hub *hub, const struct settings *settings) {
     for (size_t i = 0; i < settings->site.bus_count; i++) {
         const struct site_bus *site = &settings->site.buses[i];
-        if (is_running(app, site)) {
+        if (is_running(hub, site)) {
             continue;
         }
-        const enum gw_status status = app_bus_open(app, settings, site);
+        const enum gw_status status = hub_bus_open(hub, settings, site);
         if (status == GW_OK) {
             log_info("bus is opened by the new configuration", "bus=%s", site->id);
         } else if (status != GW_ENOSPACE && status != GW_EFULL) {
-            app_storage_failed(app, status);
+            hub_storage_failed(hub, status);
         }
     }
 }
 
 /* Old settings go when no bus lives in their site any more. */
-static void retire(struct app *app, struct settings *old) {
+static void retire(struct hub *hub, struct settings *old) {
     struct settings *all[SITE_BUSES_MAX + 1];
     size_t kept = 0;
-    memcpy(all, app->retired, sizeof app->retired);
+    memcpy(all, hub->retired, sizeof hub->retired);
     all[SITE_BUSES_MAX] = old;
-    memset(app->retired, 0, sizeof app->retired);
+    memset(hub->retired, 0, sizeof hub->retired);
     for (size_t i = 0; i <= SITE_BUSES_MAX; i++) {
         bool in_use = false;
-        for (struct app_bus *bus = NULL; (bus = app_bus_next(app, bus));) {
+        for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
             in_use |= bus->owner == all[i];
         }
         if (in_use && kept < SITE_BUSES_MAX) {
-            app->retired[kept++] = all[i];
+            hub->retired[kept++] = all[i];
         } else {
             settings_free(all[i]);
         }
     }
 }
 
-static void apply(struct app *app, struct settings *settings) {
-    struct settings *old = app->settings;
-    close_gone(app, &settings->site);
-    app->settings = settings;
-    store_configure(app->store, &settings->store);
+static void apply(struct hub *hub, struct settings *settings) {
+    struct settings *old = hub->settings;
+    close_gone(hub, &settings->site);
+    hub->settings = settings;
+    store_configure(hub->store, &settings->store);
     log_set_level((enum log_level)settings->log_level);
-    open_new(app, settings);
-    retire(app, old);
-    app_uplink_renew(app);
+    open_new(hub, settings);
+    retire(hub, old);
+    hub_uplink_renew(hub);
     log_info("configuration is in force", "buses=%zu meters=%zu", settings->site.bus_count,
              settings->site.meter_count);
 }
 
-void app_reload(struct app *app) {
+void hub_reload(struct hub *hub) {
     struct fault_list faults;
     struct settings *settings = NULL;
     faults_init(&faults);
-    const enum gw_status status = settings_load(app->config_path, &faults, &settings);
+    const enum gw_status status = settings_load(hub->config_path, &faults, &settings);
     for (size_t i = 0; i < faults.count && i < FAULTS_MAX; i++) {
         log_error("new configuration", "fault=\"%s\"", faults.lines[i]);
     }
     faults_done(&faults);
-    const char *section = status == GW_OK ? needs_restart(app->settings, settings) : NULL;
+    const char *section = status == GW_OK ? needs_restart(hub->settings, settings) : NULL;
     if (section) {
         log_error("new configuration changes what needs a restart", "section=\"%s\"", section);
     }
     if (status != GW_OK || section) {
         log_error("new configuration is refused, nothing has changed", "file=%s",
-                  app->config_path);
+                  hub->config_path);
         settings_free(settings);
         return;
     }
-    apply(app, settings);
+    apply(hub, settings);
 }
