@@ -112,20 +112,25 @@ bool sim_apply(struct sim *sim, const struct sim_order *order, bool is_clear, ch
 
 /* --- the script -------------------------------------------------------------------------- */
 
-static int64_t script_due_us(const struct sim *sim) {
+int64_t sim_script_due_us(const struct sim *sim) {
     return sim->script_next < sim->building.script_count
                ? sim->era.start_mono_us + sim->building.script[sim->script_next].at_ms * 1000
                : INT64_MAX;
 }
 
 static bool play(struct sim *sim, char *why) {
-    while (script_due_us(sim) <= clock_mono_us(&sim->clock)) {
+    while (sim_script_due_us(sim) <= clock_mono_us(&sim->clock)) {
         const struct sim_scene *scene = &sim->building.script[sim->script_next++];
         if (!sim_apply(sim, &scene->order, false, why)) {
             return false;
         }
     }
     return true;
+}
+
+void sim_play(struct sim *sim) {
+    char why[SIM_WHY_MAX];
+    (void)play(sim, why); /* checked at the start */
 }
 
 /* A scene that cannot be played must be known before the start. */
@@ -178,7 +183,7 @@ void sim_poll(const struct sim *sim, struct pollfd *fds) {
 }
 
 int64_t sim_due_us(const struct sim *sim) {
-    int64_t next_us = script_due_us(sim);
+    int64_t next_us = sim_script_due_us(sim);
     for (size_t b = 0; b < sim->bus_count; b++) {
         const int64_t due_us = sim_bus_due_us(&sim->buses[b]);
         next_us = due_us < next_us ? due_us : next_us;
@@ -187,8 +192,7 @@ int64_t sim_due_us(const struct sim *sim) {
 }
 
 void sim_work(struct sim *sim, const struct pollfd *fds) {
-    char why[SIM_WHY_MAX];
-    (void)play(sim, why); /* checked at the start */
+    sim_play(sim);
     for (size_t b = 0; b < sim->bus_count; b++) {
         sim_bus_work(&sim->buses[b], fds + SIM_BUS_FDS * b);
     }

@@ -32,6 +32,11 @@ void sim_poll(const struct sim *sim, struct pollfd *fds);
 int64_t sim_due_us(const struct sim *sim);
 void sim_work(struct sim *sim, const struct pollfd *fds);
 
+/* The script alone, for a caller that works the buses itself: when its next line is due, and
+ * what is due now. */
+int64_t sim_script_due_us(const struct sim *sim);
+void sim_play(struct sim *sim);
+
 /* Carries out an order that was checked; with clear it takes the fault away instead (all of
  * them for SIM_NONE). false: a sentence in why (SIM_WHY_MAX). */
 bool sim_apply(struct sim *sim, const struct sim_order *order, bool is_clear, char *why);

@@ -164,7 +164,19 @@ int sim_tcp_accept(int listen_fd) {
     return fd;
 }
 
-/* --- both -------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------ */
+
+static bool open_memory(struct sim_port *port, char *error) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+        return failed(error, port->path);
+    }
+    port->data_fd = ends[0];
+    port->slave_fd = ends[1];
+    return true;
+}
+
+/* --- all -------------------------------------------------------------------------------- */
 
 bool sim_port_open(struct sim_port *port, const char *path, char *error) {
     *port = (struct sim_port){.data_fd = -1, .watch_fd = -1, .slave_fd = -1};
@@ -173,6 +185,10 @@ bool sim_port_open(struct sim_port *port, const char *path, char *error) {
     if (port->is_tcp) {
         port->watch_fd = sim_tcp_listen(port->path, SIM_TCP_PREFIX, error);
         return port->watch_fd >= 0;
+    }
+    port->is_memory = strncmp(path, SIM_MEMORY_PREFIX, strlen(SIM_MEMORY_PREFIX)) == 0;
+    if (port->is_memory) {
+        return open_memory(port, error);
     }
     if (!open_pty(port, error) || !make_link(port, error)) {
         sim_port_close(port);
@@ -190,7 +206,7 @@ void sim_port_close(struct sim_port *port) {
 }
 
 bool sim_port_is_open(const struct sim_port *port) {
-    return port->watch_fd >= 0;
+    return port->watch_fd >= 0 || (port->is_memory && port->data_fd >= 0);
 }
 
 void sim_port_poll(const struct sim_port *port, struct pollfd *fds) {
@@ -201,7 +217,7 @@ void sim_port_poll(const struct sim_port *port, struct pollfd *fds) {
 
 bool sim_port_watch(struct sim_port *port) {
     if (!port->is_tcp) {
-        return watch_pty(port);
+        return !port->is_memory && watch_pty(port);
     }
     if (port->data_fd < 0) {
         port->data_fd = sim_tcp_accept(port->watch_fd);

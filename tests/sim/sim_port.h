@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The near end of a line's bytes: a pty behind a symlink, or a TCP port that serves one client
- * at a time, as a serial device server does. Nothing blocks. One thread.
+ * The near end of a line's bytes: a pty behind a symlink, a TCP port that serves one client at
+ * a time, as a serial device server does, or a pair of sockets for a client in this process
+ * ("memory:NAME"). Nothing blocks. One thread.
  */
 #ifndef TESTS_SIM_SIM_PORT_H
 #define TESTS_SIM_SIM_PORT_H
@@ -16,6 +17,7 @@
 
 #define SIM_TCP_PREFIX        "tcp:"
 #define SIM_MODBUS_TCP_PREFIX "modbus-tcp:"
+#define SIM_MEMORY_PREFIX     "memory:"
 
 enum { SIM_PORT_FDS = 2 };
 
@@ -24,9 +26,10 @@ struct sim_port {
     int data_fd;              /* the pty, or the client; -1 = none */
     int watch_fd;             /* who closes the pty; or who wants to be a client */
     /* private */
-    int slave_fd; /* keeps the pty alive while no client has it open */
+    int slave_fd; /* keeps the pty alive while no client has it open; memory: the client's */
     char target[64];
     bool is_tcp;
+    bool is_memory;
     bool is_linked;
 };
 
