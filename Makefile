@@ -1,5 +1,5 @@
 # A thin front to the CMake presets; see CMakePresets.json for what each one means.
-.PHONY: all demo test fuzz tidy races format format-check deps clean
+.PHONY: all demo test fuzz lab tidy races format format-check deps clean
 
 all:
 	cmake --preset release
@@ -17,6 +17,14 @@ test: deps
 SECONDS ?= 60
 fuzz: deps
 	tests/fuzz/run $(SECONDS)
+
+# days of a building in seconds; see tests/lab/lab.h
+DAYS ?= 30
+SEED ?= 1
+lab: deps
+	cmake --preset proof
+	cmake --build --preset proof --target lab_run
+	build/proof/tests/lab/lab --models config/models --days $(DAYS) --seed $(SEED) $(LAB)
 
 races: deps
 	cmake --workflow --preset races

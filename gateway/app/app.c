@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <uv.h>
 #ifdef METERGATE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -138,11 +139,14 @@ int app_run(const char *config_path, struct settings *settings, struct clock *cl
     }
     app->clock = clock;
     prepare_loop(app);
-    const struct hub_config config = {.path = config_path,
-                                      .settings = settings,
-                                      .clock = clock,
-                                      .wake = wake,
-                                      .context = &app->mail};
+    struct hub_config config = {.path = config_path,
+                                .settings = settings,
+                                .clock = clock,
+                                .wake = wake,
+                                .context = &app->mail};
+    if (getrandom(config.boot_id, sizeof config.boot_id, 0) < 0) {
+        log_warn("this start has no random number of its own", "%s", "");
+    }
     const enum gw_status status = hub_open(&config, &app->hub);
     const int exit_code = status == GW_OK ? run(app) : (int)gw_status_exit(status);
     log_info("stopped", "exit=%d", exit_code);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "gateway/base/log.h"
 #include "gateway/hub/hub_state.h"
@@ -207,9 +206,6 @@ static void name_sender(struct hub *hub) {
     (void)snprintf(sender->gateway, sizeof sender->gateway, "%s", hub->settings->gateway_id);
     sender->epoch = store_epoch(hub->store);
     sender->has_boot_id = true;
-    if (getrandom(sender->boot_id, sizeof sender->boot_id, 0) < 0) {
-        memset(sender->boot_id, 0, sizeof sender->boot_id);
-    }
 }
 
 static enum gw_status start_buses(struct hub *hub) {
@@ -243,6 +239,7 @@ enum gw_status hub_open(const struct hub_config *config, struct hub **out) {
     hub->settings = config->settings;
     hub->config_path = config->path;
     hub->clock = config->clock;
+    memcpy(hub->sender.boot_id, config->boot_id, sizeof hub->sender.boot_id);
     hub->started_ms = clock_mono_ms(config->clock);
     hub->commit_due_us = HUB_NEVER;
     hub->second_due_us = clock_mono_us(config->clock) + SECOND_US;

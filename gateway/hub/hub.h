@@ -26,6 +26,7 @@ struct hub_config {
     const char *path;          /* of the configuration file, read again by hub_reload */
     struct settings *settings; /* taken over, whatever comes of it */
     struct clock *clock;
+    uint8_t boot_id[WIRE_BOOT_ID_BYTES]; /* random, of this start alone */
     /* Something has come: hub_work is to be called soon. On any thread. */
     void (*wake)(void *context);
     void *context;

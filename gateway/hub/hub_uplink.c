@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "gateway/base/log.h"
 #include "gateway/hub/hub_state.h"
@@ -267,15 +266,17 @@ static void take_message(struct hub *hub, const struct mqtt_event *event) {
 /* --- the link
  * ----------------------------------------------------------------------------------- */
 
+/* This gateway's place among those that come back at once: another one at each connection. */
+static unsigned share_of(const struct hub *hub) {
+    const uint8_t *id = hub->sender.boot_id;
+    return ((unsigned)(id[0] | id[1] << 8) + hub->session * 389U) % 1001U;
+}
+
 static void link_up(struct hub *hub, uint32_t session) {
-    uint16_t dice = 0;
     hub->is_up = true;
     hub->session = session;
     hub->echo_ms = clock_mono_ms(hub->clock);
-    if (getrandom(&dice, sizeof dice, 0) != sizeof dice) {
-        dice = 0;
-    }
-    drain_up(&hub->drain, clock_mono_ms(hub->clock), dice % 1001U);
+    drain_up(&hub->drain, clock_mono_ms(hub->clock), share_of(hub));
     log_info("link to the cloud is up", "unsent=%llu",
              (unsigned long long)(store_head(hub->store) - store_acked(hub->store)));
     send_birth(hub);

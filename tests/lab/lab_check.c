@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lab/lab_check.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "bridges/quantity.h"
+
+enum { TOLD_MAX = 10, POLL_US = 20000000, RESOLUTION_MICRO = 10000 };
+
+static void wrong(struct lab_tally *tally, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void wrong(struct lab_tally *tally, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (tally->wrong++ < TOLD_MAX) {
+        (void)fputs("lab: ", stderr);
+        (void)vfprintf(stderr, format, arguments);
+        (void)fputc('\n', stderr);
+    }
+    va_end(arguments);
+}
+
+/* --- one number -------------------------------------------------------------------------- */
+
+static bool number(sqlite3 *db, const char *sql, int64_t *out) {
+    sqlite3_stmt *row = NULL;
+    const bool good = sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
+                      sqlite3_step(row) == SQLITE_ROW;
+    *out = good ? sqlite3_column_int64(row, 0) : 0;
+    sqlite3_finalize(row);
+    return good;
+}
+
+/* Counts that must be 0. The lab has one gateway: it is number 1 at the head-end. */
+#define SAME "c.gateway = 1 AND c.epoch = (SELECT value FROM g.meta WHERE key = 'epoch') AND"
+static const struct rule {
+    const char *what;
+    const char *sql;
+    bool only_complete;
+} rules[] = {
+    {"readings of the store that the mirror has otherwise",
+     "SELECT count(*) FROM g.reading r JOIN m.reading c ON " SAME " c.seq = r.seq WHERE"
+     " c.point != r.point OR c.at_ms != r.at_ms OR c.value != r.value OR"
+     " c.quality != r.quality",
+     false},
+    {"readings of the mirror beyond the head of the store",
+     "SELECT count(*) FROM m.reading WHERE seq > (SELECT max(seq) FROM g.reading)", false},
+    {"readings of the store that the mirror has not",
+     "SELECT count(*) FROM g.reading r WHERE NOT EXISTS (SELECT 1 FROM m.reading c WHERE " SAME
+     " c.seq = r.seq)",
+     true},
+    {"holes in the mirror",
+     "SELECT max(seq) - count(*) - (SELECT coalesce(sum(count), 0) FROM m.gap) FROM m.reading",
+     false},
+    {"holes in the store", "SELECT max(seq) - min(seq) + 1 - count(*) FROM g.reading", false},
+    {"epochs too many", "SELECT count(DISTINCT epoch) - 1 FROM m.reading", false},
+    {"moments twice in the store",
+     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM g.reading", false},
+    {"moments twice in the mirror",
+     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM m.reading", false},
+};
+
+static bool keep_rules(sqlite3 *db, bool is_complete, struct lab_tally *tally) {
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        int64_t count = 0;
+        if (rules[i].only_complete && !is_complete) {
+            continue;
+        }
+        if (!number(db, rules[i].sql, &count)) {
+            (void)fprintf(stderr, "lab: %s: %s\n", rules[i].what, sqlite3_errmsg(db));
+            return false;
+        }
+        if (count != 0) {
+            wrong(tally, "%lld %s", (long long)count, rules[i].what);
+        }
+    }
+    return true;
+}
+
+/* --- against the meters ------------------------------------------------------------------ */
+
+static void hold_against_meter(struct lab *lab, sqlite3_stmt *row, struct lab_tally *tally) {
+    const char *name = (const char *)sqlite3_column_text(row, 0);
+    const uint16_t quantity = (uint16_t)sqlite3_column_int(row, 1);
+    const int64_t at_us = (sqlite3_column_int64(row, 2) - lab->wall_from_ms) * 1000;
+    const int64_t value = sqlite3_column_int64(row, 3);
+    const struct sim_meter *meter = sim_meter_named(&lab->sim, name);
+    if (!meter) {
+        wrong(tally, "there is no meter %s", name);
+        return;
+    }
+    if (!quantity_is_register(quantity) || !sim_meter_measures(quantity)) {
+        return;
+    }
+    const struct sim_era *era = &lab->sim.era;
+    const int64_t from_us = at_us - POLL_US > 0 ? at_us - POLL_US : 0;
+    const int64_t low = sim_meter_value(meter, SIM_ITSELF, era, from_us, quantity);
+    const int64_t high = sim_meter_value(meter, SIM_ITSELF, era, at_us + 1000, quantity);
+    tally->energies++;
+    if (value < low - RESOLUTION_MICRO || value > high + RESOLUTION_MICRO) {
+        wrong(tally, "%s, %s at %lld: %lld is not between %lld and %lld", name,
+              quantity_name(quantity), (long long)at_us, (long long)value, (long long)low,
+              (long long)high);
+    }
+}
+
+static bool check_energies(struct lab *lab, sqlite3 *db, struct lab_tally *tally) {
+    sqlite3_stmt *row = NULL;
+    if (sqlite3_prepare_v2(db,
+                           "SELECT p.meter, p.quantity, r.at_ms, r.value FROM g.reading r JOIN"
+                           " g.point p ON p.id = r.point",
+                           -1, &row, NULL) != SQLITE_OK) {
+        return false;
+    }
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        hold_against_meter(lab, row, tally);
+    }
+    return sqlite3_finalize(row) == SQLITE_OK;
+}
+
+/* --- both -------------------------------------------------------------------------------- */
+
+static bool attach(sqlite3 *db, const char *path, const char *name) {
+    char *sql = sqlite3_mprintf("ATTACH %Q AS %s", path, name);
+    const bool good = sql && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_free(sql);
+    return good;
+}
+
+static bool open_both(const struct lab *lab, sqlite3 *db) {
+    char path[LAB_PATH_MAX];
+    lab_store_path(lab, path);
+    return attach(db, path, "g") && attach(db, lab->mirror_path, "m");
+}
+
+static const char digest_sql[] =
+    "SELECT sum((seq * 7 + point * 11 + at_ms * 13 + value * 17) % 1000000007) FROM g.reading";
+
+bool lab_check(struct lab *lab, bool is_complete, struct lab_tally *tally) {
+    sqlite3 *db = NULL;
+    int64_t stored = 0;
+    int64_t mirrored = 0;
+    int64_t digest = 0;
+    *tally = (struct lab_tally){0};
+    bool good = sqlite3_open(":memory:", &db) == SQLITE_OK && open_both(lab, db) &&
+                keep_rules(db, is_complete, tally) && check_energies(lab, db, tally) &&
+                number(db, "SELECT count(*) FROM g.reading", &stored) &&
+                number(db, "SELECT count(*) FROM m.reading", &mirrored) &&
+                number(db, digest_sql, &digest);
+    if (!good) {
+        (void)fprintf(stderr, "lab: the databases cannot be read: %s\n", sqlite3_errmsg(db));
+    }
+    tally->stored = (uint64_t)stored;
+    tally->mirrored = (uint64_t)mirrored;
+    tally->digest = (uint64_t)digest;
+    sqlite3_close(db);
+    return good;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must be true of a lab's two databases when both ends are off. Reads them with SQLite
+ * alone.
+ */
+#ifndef TESTS_LAB_LAB_CHECK_H
+#define TESTS_LAB_LAB_CHECK_H
+
+#include "tests/lab/lab.h"
+
+struct lab_tally {
+    uint64_t stored;   /* readings in the gateway's store */
+    uint64_t mirrored; /* ... and at the head-end */
+    uint64_t energies; /* of them, that were held against the simulated meter */
+    uint64_t digest;   /* of the store: the same for the same run */
+    uint64_t wrong;    /* broken promises; the first few were printed on stderr */
+};
+
+/*
+ * Sequence numbers are contiguous at both ends; whatever the head-end has is what the gateway
+ * has, once (a reading the gateway has let expire may be at the head-end alone); with
+ * is_complete the head-end has everything. No point has two readings of one moment. Every
+ * energy is what the simulated meter of that name showed within the seconds before its time.
+ * false: a database cannot be read.
+ */
+bool lab_check(struct lab *lab, bool is_complete, struct lab_tally *tally);
+
+#endif
