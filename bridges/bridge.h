@@ -72,7 +72,7 @@ struct model {
     int64_t timeout_ms;        /* the slowest answer */
     int64_t pause_ms; /* what the meter wants after an answer before the next request */
     union model_notes notes;
-    bool has_serial; /* every poll reads the meter's serial number first and last */
+    bool has_serial; /* every poll reads the meter's serial number */
     bool has_relay;
     size_t point_count;
     struct model_point points[MODEL_POINTS_MAX];
@@ -82,8 +82,9 @@ struct model {
 struct exchange {
     uint8_t request[BRIDGE_REQUEST_MAX];
     size_t request_len;
-    size_t reply_max; /* bytes of the longest reply that may come */
+    size_t reply_max; /* bytes of the longest reply that may come; 0 = nobody answers */
     int64_t timeout_us;
+    int64_t timeout_bits; /* and so many bit times of the line */
     int64_t pause_us;
     struct meter_address address;
     union bridge_notes notes; /* the driver's */
@@ -103,11 +104,12 @@ struct plan {
     struct meter_address address;
     int64_t now_ms; /* monotonic, the caller's: how old the driver's lessons are */
     char serial[BRIDGE_SERIAL_MAX + 1]; /* as the meter gave it last; empty = not read yet */
-    unsigned serials_read;              /* first and last in a poll, so that none is between */
-    enum relay_state relay;             /* after a relay action: as read back */
-    int refusal;                        /* the device's own code after BRIDGE_EREFUSED */
-    unsigned unsupported; /* points that were not asked for: the device has refused them */
-    unsigned invalid;     /* values that were read and are no measurement (NaN, out of range) */
+    unsigned serials_read;              /* how often the meter gave it */
+    bool is_identified; /* all samples so far lie between two numbers, or beside their own */
+    enum relay_state relay; /* after a relay action: as read back */
+    int refusal;            /* the device's own code after BRIDGE_EREFUSED */
+    unsigned unsupported;   /* points that were not asked for: the device has refused them */
+    unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
     union bridge_notes notes;
 };
 
@@ -142,6 +144,10 @@ struct bridge {
     enum bridge_status (*take)(struct bridge_session *session, struct plan *plan,
                                const struct exchange *exchange, const uint8_t *frame,
                                size_t len, struct samples *out);
+    /* optional; the exchange got no accepted reply: true, and the plan tries again or goes on
+     * with something else; false, and the poll is over. Without it every poll is over then. */
+    bool (*missed)(struct bridge_session *session, struct plan *plan,
+                   const struct exchange *exchange, enum bridge_status status);
     /* required, pure; the frame that starts at buf[0]: BRIDGE_OK with *n its length;
      * BRIDGE_MORE with *n how many bytes are missing at least; BRIDGE_EFRAME or
      * BRIDGE_ECHECKSUM when none starts there */

@@ -40,6 +40,13 @@ static int64_t silence_us(const struct transact *transact) {
     return transact->line->is_packet ? 0 : line_silence_us(&transact->settings);
 }
 
+/* From the end of a request to the latest beginning of its answer. */
+static int64_t timeout_us(const struct transact *transact, const struct exchange *exchange) {
+    const bool has_bits = !transact->line->is_packet && exchange->timeout_bits > 0;
+    return exchange->timeout_us +
+           (has_bits ? exchange->timeout_bits * 1000000 / transact->settings.baud : 0);
+}
+
 static bool same_address(const struct meter_address *a, const struct meter_address *b) {
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
@@ -93,6 +100,12 @@ static bool search(struct transact *transact, const struct bridge *bridge,
         size_t n = 0;
         const enum bridge_status status =
             bridge->frame(inbox->bytes + at, inbox->len - at, FRAME_REPLY, &n);
+        /* a frame of one byte is a byte of the frame in progress as long as there is one */
+        const bool is_inside = n == 1 && keep_from != SIZE_MAX;
+        if (status == BRIDGE_OK && is_inside) {
+            at++;
+            continue;
+        }
         if (status == BRIDGE_OK && exchange->match(exchange, inbox->bytes + at, n)) {
             memcpy(frame, inbox->bytes + at, n);
             *len = n;
@@ -219,19 +232,19 @@ static void conclude(struct transact *transact, const struct exchange *exchange,
     if (status ==
         BRIDGE_EECHO) { /* the meter may have heard it: nobody talks into its answer */
         const int64_t answer_us =
-            sent_us + exchange->timeout_us + chars_us(transact, exchange->reply_max);
+            sent_us + timeout_us(transact, exchange) + chars_us(transact, exchange->reply_max);
         end_us = end_us > answer_us ? end_us : answer_us;
     }
     transact->quiet_at_us = end_us + rest_us;
     transact->counts.busy_us += (uint64_t)(transact->quiet_at_us - began_us);
     if (status == BRIDGE_OK) {
-        transact->counts.replies++;
+        transact->counts.replies += exchange->reply_max > 0;
         return;
     }
     transact->counts.damaged += status == BRIDGE_ECHECKSUM;
     transact->counts.timeouts += status != BRIDGE_ECHECKSUM;
     quarantine(transact, &exchange->address,
-               sent_us + TRANSACT_LATEST_ANSWER * exchange->timeout_us +
+               sent_us + TRANSACT_LATEST_ANSWER * timeout_us(transact, exchange) +
                    chars_us(transact, exchange->reply_max));
 }
 
@@ -262,7 +275,7 @@ static enum bridge_status send(struct transact *transact, const struct exchange 
         transact->line->ops->sleep_until(transact->line, *sent_us);
     }
     if (status == BRIDGE_OK && transact->has_echo) {
-        status = strip_echo(transact, exchange, *sent_us + exchange->timeout_us);
+        status = strip_echo(transact, exchange, *sent_us + timeout_us(transact, exchange));
     }
     return status;
 }
@@ -277,10 +290,11 @@ enum bridge_status transact_run(struct transact *transact, const struct line_set
     int64_t sent_us;
     transact->counts.requests++;
     status = send(transact, exchange, &sent_us);
-    if (status == BRIDGE_OK) {
+    *len = 0;
+    if (status == BRIDGE_OK && exchange->reply_max > 0) {
         const int64_t reply_us = chars_us(transact, exchange->reply_max);
-        status = collect(transact, bridge, exchange, sent_us + exchange->timeout_us + reply_us,
-                         frame, len);
+        status = collect(transact, bridge, exchange,
+                         sent_us + timeout_us(transact, exchange) + reply_us, frame, len);
     }
     conclude(transact, exchange, sent_us, status);
     return status;

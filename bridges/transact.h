@@ -60,10 +60,10 @@ int64_t transact_free_at_us(const struct transact *transact,
 
 /*
  * Sends the request and waits for its reply. Waits out the address's quarantine first.
- * BRIDGE_OK: the reply stands in frame[0, *len). BRIDGE_ETIMEOUT: nothing came;
- * BRIDGE_ECHECKSUM: what came was damaged; BRIDGE_EMISMATCH: only strangers' frames came;
- * BRIDGE_EBABBLE: the line does not fall silent, before the request (then nothing was sent) or
- * after it; BRIDGE_EECHO: a line with echo gave back something else; BRIDGE_EGONE,
+ * BRIDGE_OK: the reply stands in frame[0, *len), nothing where nobody answers. BRIDGE_ETIMEOUT:
+ * nothing came; BRIDGE_ECHECKSUM: what came was damaged; BRIDGE_EMISMATCH: only strangers'
+ * frames came; BRIDGE_EBABBLE: the line does not fall silent, before the request (then nothing
+ * was sent) or after it; BRIDGE_EECHO: a line with echo gave back something else; BRIDGE_EGONE,
  * BRIDGE_EPORT: the line. frame holds at least BRIDGE_FRAME_MAX bytes.
  */
 MUST_CHECK enum bridge_status transact_run(struct transact *transact,

@@ -337,6 +337,7 @@ static void take_serial(struct plan *plan, const struct mbrtu_request *request,
     at = type == MBRTU_SERIAL_NUMBER ? put_number(at, number) : at;
     *at = '\0';
     plan->serials_read++;
+    plan->is_identified = plan->serials_read > 1; /* behind the last value */
 }
 
 /* Lessons are of one meter: another one at its address has learnt nothing yet. */

@@ -179,10 +179,9 @@ static void keep_samples(struct bus *bus, struct poll *poll, const struct sample
     }
 }
 
-/* Gives out what the poll has read, when it is certain whose it is: of a meter with a serial
- * number that means after the number was found right a second time, behind the last value. */
+/* Gives out what the poll has read, when it is certain whose it is. */
 static void emit_readings(struct bus *bus, const struct poll *poll) {
-    if (poll->is_wrong || poll->plan.serials_read == 1) {
+    if (poll->is_wrong || (poll->plan.serials_read > 0 && !poll->plan.is_identified)) {
         return;
     }
     for (size_t i = 0; i < poll->count; i++) {
@@ -210,6 +209,7 @@ static bool is_right_meter(struct bus *bus, struct poll *poll) {
     if (!is_new && !is_missing) {
         return true;
     }
+    const bool is_first = poll->identified == 0;
     poll->identified = poll->plan.serials_read;
     if (!*watch->serial && !is_missing) {
         learn_serial(bus, poll);
@@ -218,12 +218,15 @@ static bool is_right_meter(struct bus *bus, struct poll *poll) {
         watch->suspect = SUSPECT_POLLS;
         return false;
     }
-    const bool is_first = poll->plan.serials_read == 1;
     if (watch->suspect > 0 && is_first) {
         watch->suspect--;
         return false;
     }
     return true;
+}
+
+static bool is_line_fault(enum bridge_status status) {
+    return status == BRIDGE_EGONE || status == BRIDGE_EPORT;
 }
 
 /* One request of the plan. false: the poll is over. */
@@ -239,8 +242,10 @@ static bool poll_step(struct bus *bus, struct poll *poll) {
     }
     poll->status =
         transact_run(&bus->transact, &poll->meter->line, bridge, &exchange, frame, &len);
-    if (poll->status != BRIDGE_OK) {
-        return false; /* the other requests would cost a timeout each */
+    if (poll->status !=
+        BRIDGE_OK) { /* as a rule the other requests would cost a timeout each */
+        return !is_line_fault(poll->status) && bridge->missed &&
+               bridge->missed(session, &poll->plan, &exchange, poll->status);
     }
     poll->answered = true;
     poll->status = bridge->take(session, &poll->plan, &exchange, frame, len, &samples);
@@ -335,10 +340,6 @@ static void report_meter(struct bus *bus, const struct poll *poll, size_t index)
                                          .missed = bus->planner.meters[index].missed,
                                          .invalid = watch->invalid}};
     emit(bus, &mail);
-}
-
-static bool is_line_fault(enum bridge_status status) {
-    return status == BRIDGE_EGONE || status == BRIDGE_EPORT;
 }
 
 static void poll_meter(struct bus *bus, size_t index) {

@@ -531,3 +531,93 @@ Test(transact_virtual, a_strangers_frame_is_counted_once) {
                  (unsigned long long)transact.counts.foreign);
     bus_done();
 }
+
+/* --- what other protocols than Modbus need ------------------------------------------------ */
+
+/* A protocol with a long frame "L n ... " of n bytes and an acknowledgement of one byte. */
+static enum bridge_status toy_frame(const uint8_t *buf, size_t len, enum frame_role role,
+                                    size_t *n) {
+    (void)role;
+    if (buf[0] == 0xe5) {
+        *n = 1;
+        return BRIDGE_OK;
+    }
+    if (buf[0] != 'L' || len < 2) {
+        *n = 1;
+        return buf[0] == 'L' ? BRIDGE_MORE : BRIDGE_EFRAME;
+    }
+    *n = len < buf[1] ? buf[1] - len : buf[1];
+    return len < buf[1] ? BRIDGE_MORE : BRIDGE_OK;
+}
+
+static bool is_ack(const struct exchange *exchange, const uint8_t *frame, size_t len) {
+    (void)exchange;
+    return len == 1 && frame[0] == 0xe5;
+}
+
+static enum bridge_status ask_toy(const struct exchange *exchange, uint8_t *frame,
+                                  size_t *len) {
+    static const struct bridge toy = {.name = "toy", .frame = toy_frame};
+    static const struct line_settings settings = {9600, 8, 'N', 1};
+    return transact_run(&transact, &settings, &toy, exchange, frame, len);
+}
+
+static const struct exchange toy_request = {.request = {0x10, 0x40},
+                                            .request_len = 2,
+                                            .reply_max = 20,
+                                            .timeout_us = TIMEOUT_US,
+                                            .address = {.len = 1, .bytes = {7}},
+                                            .match = is_ack};
+
+Test(transact_virtual, an_ack_byte_inside_a_frame_in_progress_is_no_ack, .init = bus_open,
+     .fini = bus_done) {
+    static const uint8_t half[] = {'L', 12, 0x01, 0xe5, 0x02}; /* the rest never comes */
+    uint8_t frame[BRIDGE_FRAME_MAX];
+    size_t len = 0;
+    bus.delay_us = -1;
+    put(&bus, bus.now_us + 20000, half, sizeof half);
+    cr_assert_eq(ask_toy(&toy_request, frame, &len), BRIDGE_ETIMEOUT);
+}
+
+Test(transact_virtual, an_ack_byte_behind_a_stranger_s_frame_is_one, .init = bus_open,
+     .fini = bus_done) {
+    static const uint8_t whole[] = {'L', 5, 0x01, 0xe5, 0x02, 0xe5};
+    uint8_t frame[BRIDGE_FRAME_MAX];
+    size_t len = 0;
+    bus.delay_us = -1;
+    put(&bus, bus.now_us + 20000, whole, sizeof whole);
+    cr_assert_eq(ask_toy(&toy_request, frame, &len), BRIDGE_OK);
+    cr_assert_eq(len, 1);
+    cr_assert_eq(transact.counts.foreign, 1);
+}
+
+Test(transact_virtual, a_timeout_in_bit_times_is_as_long_as_the_line_is_slow, .init = bus_open,
+     .fini = bus_done) {
+    uint8_t frame[BRIDGE_FRAME_MAX];
+    size_t len = 0;
+    struct exchange slow = toy_request;
+    slow.timeout_bits = 9600; /* a second at 9600 baud */
+    bus.delay_us = -1;
+    const int64_t from_us = bus.now_us;
+    cr_assert_eq(ask_toy(&slow, frame, &len), BRIDGE_ETIMEOUT);
+    const int64_t waited_us = bus.now_us - from_us;
+    const int64_t least_us = TIMEOUT_US + 1000000 + 22 * INT64_C(1041);
+    cr_assert_geq(waited_us, least_us);
+    cr_assert_lt(waited_us, least_us + 10000);
+}
+
+Test(transact_virtual, a_request_that_nobody_answers_is_sent_and_done, .init = bus_open,
+     .fini = bus_done) {
+    uint8_t frame[BRIDGE_FRAME_MAX];
+    size_t len = 99;
+    struct exchange broadcast = toy_request;
+    broadcast.reply_max = 0;
+    bus.delay_us = -1;
+    const int64_t from_us = bus.now_us;
+    cr_assert_eq(ask_toy(&broadcast, frame, &len), BRIDGE_OK);
+    cr_assert_eq(len, 0);
+    cr_assert_eq(bus.writes, 1);
+    cr_assert_lt(bus.now_us - from_us, TIMEOUT_US);
+    cr_assert_eq(transact.counts.replies, 0);
+    cr_assert_leq(transact_free_at_us(&transact, &broadcast.address), bus.now_us);
+}
