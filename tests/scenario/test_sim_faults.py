@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each fault of the simulator does on the wire what its name says, and is counted; no byte comes
 earlier than on a real line. The master is raw Python; mbpoll and pymodbus look over its shoulder."""
-import contextlib, json, os, pathlib, re, select, shutil, socket, struct, subprocess, tempfile, time, tty
+import contextlib, json, os, pathlib, re, select, shutil, socket, struct, subprocess, tempfile, termios, time, tty
 
 from building import BUILD, SANITIZER, SOURCE, wait_for
 
@@ -45,6 +45,11 @@ class Line:
 
     def __init__(self, fd):
         self.fd, self.came = fd, []
+
+    def set_baud(self, baud):
+        state = termios.tcgetattr(self.fd)
+        state[4] = state[5] = baud
+        termios.tcsetattr(self.fd, termios.TCSANOW, state)
 
     def send(self, data):
         self.sent = time.monotonic()
@@ -122,11 +127,13 @@ class Sim:
         return next(m for m in self.bus()["meters"] if m["id"] == meter)["faults"].get(fault, 0)
 
     @contextlib.contextmanager
-    def line(self, name="bus0"):
+    def line(self, name="bus0", baud=termios.B9600):
         fd = os.open(self.dir / name, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(fd)
+        line = Line(fd)
+        line.set_baud(baud)
         try:
-            yield Line(fd)
+            yield line
         finally:
             os.close(fd)
 
@@ -303,6 +310,21 @@ def babble(sim, line):
     line.listen(0.1)
     assert is_good(line.ask(read_of(1), 0.2))
     return bursts[:20]
+
+
+def other_rate(sim):
+    """A meter of another rate hears nothing, and a client of another rate hears rubbish."""
+    with sim.line(baud=termios.B2400) as line:
+        assert line.ask(read_of(1)) == b""
+    sim.set("flat-1", "late", delay_ms=200)
+    with sim.line() as line:
+        line.send(read_of(1))
+        time.sleep(0.1)
+        line.set_baud(termios.B2400)
+        line.send(b"\0")  # the rate is seen when something is said
+        got = line.listen(0.4)
+        assert len(got) == 9 and not is_good(got), got.hex()
+    sim.clear("flat-1")
 
 
 def plugging(sim):
@@ -534,7 +556,7 @@ with Sim(BUSES) as sim:
         for story in (clean, late, damage, lies, merge, echo, babble):
             story(sim, wire)
             print(story.__name__, flush=True)
-    for story in (plugging, refusals, over_tcp, modbus_tcp, strangers):
+    for story in (other_rate, plugging, refusals, over_tcp, modbus_tcp, strangers):
         story(sim)
         print(story.__name__, flush=True)
     print(json.dumps(sim.bus()))

@@ -342,10 +342,6 @@ void sim_building_done(struct sim_building *building) {
     site_done(&building->site);
 }
 
-struct line_settings sim_building_settings(const struct site_bus *bus) {
-    return bus->line.has_settings ? bus->line.settings : bus->meters[0].model->line;
-}
-
 void sim_building_help(FILE *out) {
     schema_print(&building_schema, "", out);
     schema_print(

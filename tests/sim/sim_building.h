@@ -53,9 +53,6 @@ bool sim_building_load(struct sim_building *building, const char *path,
                        struct fault_list *faults);
 void sim_building_done(struct sim_building *building);
 
-/* The line settings of a bus: its own, else those of its first meter's model. */
-struct line_settings sim_building_settings(const struct site_bus *bus);
-
 bool sim_building_is_mbtcp(const struct site_bus *bus);
 
 /* Prints the keys of the file. */

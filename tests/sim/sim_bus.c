@@ -4,13 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The different settings of its meters, as far as there is room. */
+static void gather_settings(const struct site_bus *site, struct sim_wire_config *config) {
+    for (size_t m = 0; m < site->meter_count; m++) {
+        const struct line_settings *settings = &site->meters[m].line;
+        size_t i = 0;
+        while (i < config->settings_count &&
+               !line_settings_equal(&config->settings[i], settings)) {
+            i++;
+        }
+        if (i == config->settings_count && i < SIM_WIRE_EARS) {
+            config->settings[config->settings_count++] = *settings;
+        }
+    }
+}
+
 static bool open_wire(struct sim_bus *bus, const struct sim_place *place, char *error) {
-    const struct sim_wire_config config = {.path = bus->site->line.path,
-                                           .settings = sim_building_settings(bus->site),
-                                           .is_strict = place->building->is_strict,
-                                           .clock = place->clock,
-                                           .ears = sim_modbus_ears(&bus->modbus),
-                                           .faults = bus->faults};
+    struct sim_wire_config config = {.path = bus->site->line.path,
+                                     .is_strict = place->building->is_strict,
+                                     .clock = place->clock,
+                                     .ear_count = 1,
+                                     .ears = {sim_modbus_ears(&bus->modbus)},
+                                     .faults = bus->faults};
+    gather_settings(bus->site, &config);
     return sim_wire_open(&bus->wire, &config, error);
 }
 

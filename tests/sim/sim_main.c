@@ -29,7 +29,7 @@ struct program {
 static void announce(const struct sim_bus *bus) {
     const size_t count = bus->site->meter_count;
     char settings[LINE_SETTINGS_TEXT_MAX];
-    line_settings_format(&bus->wire.config.settings, settings);
+    line_settings_format(&bus->wire.settings, settings);
     (void)printf("bus %s: %zu meter%s on %s%s%s%s\n", bus->site->id, count,
                  count == 1 ? "" : "s", sim_bus_path(bus), bus->is_mbtcp ? "" : " (",
                  bus->is_mbtcp ? "" : settings, bus->is_mbtcp ? "" : ")");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "tests/sim/sim_answer.h"
 #include "tests/sim/sim_registers.h"
 
 /* Of a request or reply without checksum: unit, then the PDU. */
@@ -23,8 +24,7 @@ enum {
     COIL_ON = 0xff00,
     COILS_READ_MAX = 2000,
     COILS_WRITE_MAX = 1968,
-    REGISTERS_WRITE_MAX = 123,
-    PERCENT = 100
+    REGISTERS_WRITE_MAX = 123
 };
 
 enum exception {
@@ -194,17 +194,6 @@ static void refuse(const struct call *call, int64_t code) {
 
 /* --- faults of what a meter says --------------------------------------------------------- */
 
-/* Does it hold, and so strike this answer? */
-static bool strikes(struct sim_meter *meter, enum sim_fault_kind kind) {
-    meter->faults[kind].struck += meter->faults[kind].is_on;
-    return meter->faults[kind].is_on;
-}
-
-static const struct sim_terms *terms_of(const struct sim_meter *meter,
-                                        enum sim_fault_kind kind) {
-    return &meter->faults[kind].terms;
-}
-
 static void answer_as(struct call *call, enum sim_device_index device,
                       struct sim_replies *out) {
     struct sim_meter *meter = call->view.meter;
@@ -213,31 +202,30 @@ static void answer_as(struct call *call, enum sim_device_index device,
     call->reply->bytes[AT_UNIT] = call->bytes[AT_UNIT];
     call->reply->bytes[AT_FUNCTION] = call->bytes[AT_FUNCTION];
     call->reply->wait_us = 0;
-    if (strikes(meter, SIM_EXCEPTION)) {
-        refuse(call, terms_of(meter, SIM_EXCEPTION)->code);
+    if (sim_strikes(meter, SIM_EXCEPTION)) {
+        refuse(call, sim_terms_of(meter, SIM_EXCEPTION)->code);
     } else {
         const enum exception exception = run(call);
         if (exception != NO_EXCEPTION) {
             refuse(call, exception);
         }
     }
-    if (strikes(meter, SIM_WRONG_ADDRESS)) {
-        call->reply->bytes[AT_UNIT] = (uint8_t)terms_of(meter, SIM_WRONG_ADDRESS)->unit;
+    if (sim_strikes(meter, SIM_WRONG_ADDRESS)) {
+        call->reply->bytes[AT_UNIT] = (uint8_t)sim_terms_of(meter, SIM_WRONG_ADDRESS)->unit;
     }
 }
 
-/* Two at one address: both, or by chance one of them alone. */
-static void answer_merged(struct call *call, struct sim_replies *out) {
-    struct sim_fault *merge = &call->view.meter->faults[SIM_MERGE];
-    const bool is_clean = (int64_t)sim_random(&merge->random, PERCENT) < merge->terms.share;
-    const bool is_other = sim_random(&merge->random, 2);
-    merge->struck += !is_clean;
-    if (!is_clean || !is_other) {
-        answer_as(call, SIM_ITSELF, out);
-    }
-    if (!is_clean || is_other) {
-        answer_as(call, SIM_OTHER, out);
-        call->reply->wait_us = merge->terms.delay_ms * 1000;
+static void answer_all(struct call *call, struct sim_replies *out) {
+    bool answers[2];
+    sim_who_answers(call->view.meter, answers);
+    const bool are_two = answers[SIM_ITSELF] && answers[SIM_OTHER];
+    for (enum sim_device_index device = SIM_ITSELF; device <= SIM_OTHER; device++) {
+        if (answers[device]) {
+            answer_as(call, device, out);
+            const struct sim_terms *merge = sim_terms_of(call->view.meter, SIM_MERGE);
+            const bool is_second = are_two && device == SIM_OTHER;
+            call->reply->wait_us = is_second ? merge->delay_ms * 1000 : 0;
+        }
     }
 }
 
@@ -262,20 +250,6 @@ static void broadcast(const struct sim_modbus *modbus, const struct sim_request 
     }
 }
 
-static void wait_before(const struct sim_modbus *modbus, struct sim_meter *meter,
-                        struct sim_replies *out) {
-    int64_t wait_us = modbus->turnaround_us;
-    if (strikes(meter, SIM_SLOW)) {
-        wait_us = terms_of(meter, SIM_SLOW)->delay_ms * 1000;
-    }
-    if (strikes(meter, SIM_LATE)) {
-        wait_us += terms_of(meter, SIM_LATE)->delay_ms * 1000;
-    }
-    for (size_t i = 0; i < out->count; i++) {
-        out->items[i].wait_us += wait_us;
-    }
-}
-
 void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *request,
                       struct sim_replies *out) {
     const uint8_t unit = request->bytes[AT_UNIT];
@@ -287,70 +261,24 @@ void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *reque
         return;
     }
     meter->heard++;
-    if (strikes(meter, SIM_DEAD)) {
+    if (sim_strikes(meter, SIM_DEAD)) {
         return;
     }
     struct call call = {.view = {.meter = meter, .era = modbus->era, .at_us = request->at_us},
                         .bytes = request->bytes,
                         .len = request->len};
-    if (meter->faults[SIM_MERGE].is_on) {
-        answer_merged(&call, out);
-    } else {
-        strikes(meter, SIM_SWAP_SERIAL);
-        answer_as(&call, sim_meter_device(meter), out);
-    }
-    wait_before(modbus, meter, out);
+    answer_all(&call, out);
+    sim_take_time(meter, modbus->turnaround_us, 0, out);
     meter->answered++;
 }
 
-/* --- faults of the bytes ----------------------------------------------------------------- */
-
-static void flip(struct sim_reply *reply, uint64_t bit) {
-    reply->bytes[bit / 8] = (uint8_t)(reply->bytes[bit / 8] ^ 1U << bit % 8);
-}
-
-static void damage(struct sim_fault *fault, struct sim_reply *reply) {
-    const uint64_t crc_bit = 8 * (reply->len - MBRTU_CRC_BYTES);
-    if (fault->terms.bits == 0) {
-        flip(reply, crc_bit + sim_random(&fault->random, 8ULL * MBRTU_CRC_BYTES));
-    }
-    struct sim_reply marks = {.bytes = {0}};
-    for (int64_t i = 0; i < fault->terms.bits;) {
-        const uint64_t bit = sim_random(&fault->random, 8 * reply->len);
-        if (!(marks.bytes[bit / 8] >> bit % 8 & 1)) { /* never the same one twice */
-            flip(&marks, bit);
-            flip(reply, bit);
-            i++;
-        }
-    }
-}
-
-static void add_glitch(uint8_t byte, struct sim_reply *reply) {
-    memmove(reply->bytes + 1, reply->bytes, reply->len);
-    reply->bytes[0] = byte;
-    reply->bytes[reply->len + 1] = byte;
-    reply->len += 2;
-}
-
-static void spoil(struct sim_meter *meter, struct sim_reply *reply) {
-    struct sim_fault *crc = &meter->faults[SIM_CRC];
-    if (crc->is_on && sim_fault_strikes(crc)) {
-        damage(crc, reply);
-    }
-    const size_t kept = (size_t)terms_of(meter, SIM_TRUNCATE)->bytes;
-    if (strikes(meter, SIM_TRUNCATE) && kept < reply->len) {
-        reply->len = kept;
-    }
-    if (strikes(meter, SIM_GLITCH)) {
-        add_glitch((uint8_t)terms_of(meter, SIM_GLITCH)->byte, reply);
-    }
-}
+/* --- on a line --------------------------------------------------------------------------- */
 
 static void answer(void *context, const struct sim_request *request, struct sim_replies *out) {
     struct sim_modbus *modbus = context;
     const uint8_t unit = request->bytes[AT_UNIT];
     struct sim_meter *meter = unit <= MBRTU_UNIT_MAX ? modbus->units[unit] : NULL;
-    if (meter && request->at_us < meter->deaf_until_us) {
+    if (meter && !sim_hears(meter, request)) {
         return;
     }
     struct sim_request bare = *request;
@@ -359,10 +287,9 @@ static void answer(void *context, const struct sim_request *request, struct sim_
     for (size_t i = 0; meter && i < out->count; i++) {
         struct sim_reply *reply = &out->items[i];
         reply->len = mbrtu_seal(reply->bytes, reply->len);
-        spoil(meter, reply);
-        if (!meter->faults[SIM_LATE].is_on) {
-            meter->deaf_until_us = request->end_us + reply->wait_us;
-        }
+        const struct sim_checksum checksum = {reply->len - MBRTU_CRC_BYTES, MBRTU_CRC_BYTES};
+        sim_spoil(meter, &checksum, reply);
+        sim_go_deaf(meter, request, reply);
     }
 }
 

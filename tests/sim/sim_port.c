@@ -103,6 +103,26 @@ static bool watch_pty(const struct sim_port *port) {
     return was_closed;
 }
 
+uint32_t sim_port_baud(const struct sim_port *port) {
+    static const struct {
+        speed_t speed;
+        uint32_t baud;
+    } speeds[] = {{B300, 300},     {B600, 600},       {B1200, 1200},    {B2400, 2400},
+                  {B4800, 4800},   {B9600, 9600},     {B19200, 19200},  {B38400, 38400},
+                  {B57600, 57600}, {B115200, 115200}, {B230400, 230400}};
+    struct termios tio;
+    if (port->is_tcp || port->is_memory || port->slave_fd < 0 ||
+        tcgetattr(port->slave_fd, &tio) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof speeds / sizeof *speeds; i++) {
+        if (cfgetospeed(&tio) == speeds[i].speed) {
+            return speeds[i].baud;
+        }
+    }
+    return 0;
+}
+
 /* --- TCP --------------------------------------------------------------------------------- */
 
 static bool resolve(const char *path, const char *prefix, struct addrinfo **out) {

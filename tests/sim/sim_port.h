@@ -45,6 +45,9 @@ void sim_port_poll(const struct sim_port *port, struct pollfd *fds);
 bool sim_port_watch(struct sim_port *port);
 /* Bytes read, 0 for none, -1 when the client went. */
 ssize_t sim_port_read(struct sim_port *port, uint8_t *buf, size_t cap);
+/* The rate the client has set, 0 where nothing tells. */
+uint32_t sim_port_baud(const struct sim_port *port);
+
 /* How many bytes somebody took. */
 size_t sim_port_write(struct sim_port *port, const uint8_t *buf, size_t len);
 

@@ -14,7 +14,8 @@ enum {
 /* --- the port ---------------------------------------------------------------------------- */
 
 bool sim_wire_open(struct sim_wire *wire, const struct sim_wire_config *config, char *error) {
-    *wire = (struct sim_wire){.config = *config, .quiet_from_us = INT64_MIN / 2};
+    *wire = (struct sim_wire){
+        .config = *config, .settings = config->settings[0], .quiet_from_us = INT64_MIN / 2};
     return sim_port_open(&wire->port, config->path, error);
 }
 
@@ -71,11 +72,15 @@ static int64_t now_us(const struct sim_wire *wire) {
 }
 
 static int64_t chars_us(const struct sim_wire *wire, size_t n) {
-    return line_chars_us(&wire->config.settings, n);
+    return line_chars_us(&wire->settings, n);
 }
 
 static int64_t silence_us(const struct sim_wire *wire) {
-    return line_silence_us(&wire->config.settings);
+    return line_silence_us(&wire->settings);
+}
+
+static int64_t talk_us(const struct sim_talk *talk, size_t n) {
+    return talk->start_us + line_chars_us(&talk->settings, n);
 }
 
 static int64_t burst_end_us(const struct sim_wire *wire) {
@@ -92,12 +97,12 @@ static void extend_burst(struct sim_wire *wire, int64_t at_us, size_t n) {
 }
 
 /* When the next character of a talker is over, and when it begins. */
-static int64_t char_end_us(const struct sim_wire *wire, const struct sim_talk *talk) {
-    return talk->start_us + chars_us(wire, talk->sent + 1);
+static int64_t char_end_us(const struct sim_talk *talk) {
+    return talk_us(talk, talk->sent + 1);
 }
 
-static int64_t char_start_us(const struct sim_wire *wire, const struct sim_talk *talk) {
-    return talk->start_us + chars_us(wire, talk->sent);
+static int64_t char_start_us(const struct sim_talk *talk) {
+    return talk_us(talk, talk->sent);
 }
 
 static bool is_talking(const struct sim_talk *talk) {
@@ -150,20 +155,21 @@ static void start_talk(struct sim_wire *wire, const struct sim_reply *reply, int
             talk->sent = 0;
             talk->start_us = from_us + reply->wait_us;
             talk->is_abandoned = false;
+            talk->settings = wire->settings;
             return;
         }
     }
     wire->counts.lost_bytes += reply->len;
 }
 
-static void accept(struct sim_wire *wire, size_t len) {
+static void accept(struct sim_wire *wire, const struct sim_ears *ears, size_t len) {
     if (!is_audible(wire)) {
         drop(wire, len);
         return;
     }
-    const struct sim_ears *ears = &wire->config.ears;
     const struct sim_request request = {.bytes = wire->inbox,
                                         .len = len,
+                                        .baud = wire->settings.baud,
                                         .at_us = now_us(wire),
                                         .end_us = burst_end_us(wire) + silence_us(wire)};
     struct sim_replies replies;
@@ -182,22 +188,59 @@ static void accept(struct sim_wire *wire, size_t len) {
     wire->inbox_len = 0;
 }
 
+/* Whose frame starts here? BRIDGE_OK and *ears, or the best that any of them makes of it. */
+static enum bridge_status recognise(struct sim_wire *wire, const struct sim_ears **ears,
+                                    size_t *n) {
+    enum bridge_status best = BRIDGE_EFRAME;
+    for (size_t i = 0; i < wire->config.ear_count; i++) {
+        *ears = &wire->config.ears[i];
+        const enum bridge_status status =
+            (*ears)->frame(wire->inbox, wire->inbox_len, FRAME_REQUEST, n);
+        if (status == BRIDGE_OK) {
+            return BRIDGE_OK;
+        }
+        best = status == BRIDGE_MORE || best == BRIDGE_EFRAME ? status : best;
+    }
+    return best;
+}
+
 static void search(struct sim_wire *wire) {
     while (wire->inbox_len > 0) {
+        const struct sim_ears *ears = NULL;
         size_t n = 0;
-        const enum bridge_status status =
-            wire->config.ears.frame(wire->inbox, wire->inbox_len, FRAME_REQUEST, &n);
+        const enum bridge_status status = recognise(wire, &ears, &n);
         if (status == BRIDGE_MORE) {
             return;
         }
         if (status == BRIDGE_OK) {
-            accept(wire, n);
+            accept(wire, ears, n);
             continue;
         }
         wire->is_damaged |= status == BRIDGE_ECHECKSUM;
         wire->counts.noise_bytes++;
         drop(wire, 1);
     }
+}
+
+/* A pty tells the rate alone: the framing is that of the meters with the same rate. */
+static void look_at_port(struct sim_wire *wire) {
+    const uint32_t baud = sim_port_baud(&wire->port);
+    if (baud == 0 || baud == wire->settings.baud) {
+        return;
+    }
+    struct line_settings settings = wire->config.settings[0];
+    for (size_t i = wire->config.settings_count; i-- > 0;) {
+        if (wire->config.settings[i].baud == baud) {
+            settings = wire->config.settings[i];
+        }
+    }
+    settings.baud = baud;
+    sim_wire_tune(wire, &settings);
+}
+
+void sim_wire_tune(struct sim_wire *wire, const struct line_settings *settings) {
+    sim_wire_work(wire); /* what was due before */
+    wire->settings = *settings;
 }
 
 /* Each byte of the master comes back when its last bit is off the wire. */
@@ -208,7 +251,7 @@ static void give_back(struct sim_wire *wire, const uint8_t *bytes, size_t n, int
         return;
     }
     const int64_t from_us = end_us - chars_us(wire, n);
-    if (is_talking(echo) && echo->start_us + chars_us(wire, echo->len) + 1 < from_us) {
+    if (is_talking(echo) && talk_us(echo, echo->len) + 1 < from_us) {
         wire->counts.lost_bytes += echo->len - echo->sent; /* far behind: a machine at rest */
         echo->len = 0;
     }
@@ -216,6 +259,7 @@ static void give_back(struct sim_wire *wire, const uint8_t *bytes, size_t n, int
         echo->sent = 0;
         echo->start_us = from_us;
         echo->is_abandoned = false;
+        echo->settings = wire->settings;
     }
     const size_t room = sizeof echo->bytes - echo->len;
     const size_t kept = n < room ? n : room;
@@ -242,6 +286,7 @@ void sim_wire_hear(struct sim_wire *wire) {
     if (got <= 0) {
         return;
     }
+    look_at_port(wire);
     if (!is_hearing(wire)) {
         wire->is_early = at_us < wire->quiet_from_us + silence_us(wire);
     }
@@ -282,11 +327,17 @@ static int64_t first_end_us(const struct sim_wire *wire) {
     int64_t first_us = INT64_MAX;
     for (size_t i = 0; i < ALL_TALKS; i++) {
         const struct sim_talk *talk = seen_talk_at(wire, i);
-        if (is_talking(talk) && char_end_us(wire, talk) < first_us) {
-            first_us = char_end_us(wire, talk);
+        if (is_talking(talk) && char_end_us(talk) < first_us) {
+            first_us = char_end_us(talk);
         }
     }
     return first_us;
+}
+
+/* At another rate the same bits make another character. */
+static uint8_t heard_as(const struct sim_wire *wire, const struct sim_talk *talk) {
+    const uint8_t byte = talk->bytes[talk->sent];
+    return talk->settings.baud == wire->settings.baud ? byte : (uint8_t)(byte * 0x9d + 0x3b);
 }
 
 static struct character next_character(const struct sim_wire *wire) {
@@ -294,10 +345,10 @@ static struct character next_character(const struct sim_wire *wire) {
     const int64_t first_us = next.due_us;
     for (size_t i = 0; i < ALL_TALKS; i++) {
         const struct sim_talk *talk = seen_talk_at(wire, i);
-        if (is_talking(talk) && char_start_us(wire, talk) < first_us) {
-            const int64_t end_us = char_end_us(wire, talk);
+        if (is_talking(talk) && char_start_us(talk) < first_us) {
+            const int64_t end_us = char_end_us(talk);
             next.due_us = end_us > next.due_us ? end_us : next.due_us;
-            next.byte &= talk->bytes[talk->sent];
+            next.byte &= heard_as(wire, talk);
             next.is_wanted |= !talk->is_abandoned;
         }
     }
@@ -305,7 +356,7 @@ static struct character next_character(const struct sim_wire *wire) {
 }
 
 static void finish_talk(struct sim_wire *wire, struct sim_talk *talk, int64_t at_us) {
-    talk->start_us += chars_us(wire, talk->len); /* noise goes on from there */
+    talk->start_us = talk_us(talk, talk->len); /* noise goes on from there */
     talk->len = 0;
     talk->sent = 0;
     if (talk != &wire->echo) {
@@ -321,7 +372,7 @@ static void consume(struct sim_wire *wire, int64_t at_us) {
     size_t talkers = 0;
     for (size_t i = 0; i < ALL_TALKS; i++) {
         struct sim_talk *talk = talk_at(wire, i);
-        if (is_talking(talk) && char_start_us(wire, talk) < first_us) {
+        if (is_talking(talk) && char_start_us(talk) < first_us) {
             talkers++;
             talk->sent++;
             if (talk->sent == talk->len) {
@@ -374,6 +425,7 @@ static void babble(struct sim_wire *wire, int64_t at_us) {
     noise->len = is_endless ? NOISE_CHUNK : (size_t)fault->terms.bytes;
     noise->sent = 0;
     noise->is_abandoned = false;
+    noise->settings = wire->settings;
     for (size_t i = 0; i < noise->len; i++) {
         noise->bytes[i] = (uint8_t)sim_random(&fault->random, 256);
     }

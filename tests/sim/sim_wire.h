@@ -15,6 +15,9 @@
  * echo is a collision and heard by nobody; the talkers' bytes still reach the master, which is
  * the worst that an adapter can do to it.
  *
+ * Meters of several protocols and rates may share a line. A client whose port is set to
+ * another rate than a meter's is not heard by it, and what a meter says then is rubbish.
+ *
  * The caller waits for sim_wire_due_us or a readable descriptor, then calls the wire. Nothing
  * blocks, nothing is allocated after opening. One thread.
  */
@@ -32,8 +35,9 @@
 
 enum {
     SIM_WIRE_INBOX = 2 * BRIDGE_FRAME_MAX,
-    SIM_WIRE_TALKS = 16,
-    SIM_REPLIES_MAX = 2,
+    SIM_WIRE_TALKS = 80,
+    SIM_WIRE_EARS = 4,    /* protocols on one line */
+    SIM_REPLIES_MAX = 64, /* so many meters may answer one call */
     SIM_REPLY_MAX = BRIDGE_FRAME_MAX
 };
 
@@ -43,6 +47,7 @@ struct sim_request {
     size_t len;
     int64_t at_us;  /* when it was complete, monotonic */
     int64_t end_us; /* when its last character is off the wire and the silence is over */
+    uint32_t baud;  /* at which it was sent */
 };
 
 struct sim_reply {
@@ -51,13 +56,13 @@ struct sim_reply {
     int64_t wait_us; /* from the request's end_us */
 };
 
-/* What a request sets going: nothing, an answer, or the answers of two meters. */
+/* What a request sets going: nothing, an answer, or the answers of several meters. */
 struct sim_replies {
     size_t count;
     struct sim_reply items[SIM_REPLIES_MAX];
 };
 
-/* Who listens on a wire. Both required. */
+/* Who listens on a wire: the meters of one protocol. Both functions required. */
 struct sim_ears {
     /* struct bridge's frame, asked for FRAME_REQUEST */
     enum bridge_status (*frame)(const uint8_t *buf, size_t len, enum frame_role role,
@@ -68,11 +73,13 @@ struct sim_ears {
 };
 
 struct sim_wire_config {
-    const char *path; /* the symlink to make, or tcp:HOST:PORT */
-    struct line_settings settings;
+    const char *path;                             /* the symlink to make, or tcp:HOST:PORT */
+    size_t settings_count;                        /* 1 or more */
+    struct line_settings settings[SIM_WIRE_EARS]; /* of its meters; the first holds at first */
     bool is_strict; /* a request that broke the silence is not heard */
     const struct clock *clock;
-    struct sim_ears ears;
+    size_t ear_count;
+    struct sim_ears ears[SIM_WIRE_EARS];
     struct sim_fault *faults; /* of the line: echo, babble; may change at any time */
 };
 
@@ -95,13 +102,15 @@ struct sim_talk {
     size_t len; /* 0 = nobody */
     size_t sent;
     int64_t start_us;
-    bool is_abandoned; /* the client closed the port meanwhile */
+    bool is_abandoned;             /* the client closed the port meanwhile */
+    struct line_settings settings; /* a client with others understands nothing */
 };
 
 struct sim_wire {
     struct sim_wire_config config;
     struct sim_wire_counts counts;
     struct sim_port port;
+    struct line_settings settings; /* the client's, as far as the port tells */
     /* private */
     uint8_t inbox[SIM_WIRE_INBOX];
     size_t inbox_len;
@@ -127,6 +136,8 @@ bool sim_wire_plug(struct sim_wire *wire, char *error);
 /* When sim_wire_work has something to do next; INT64_MAX for never. */
 int64_t sim_wire_due_us(const struct sim_wire *wire);
 void sim_wire_hear(struct sim_wire *wire);
+/* The client has set its port to these; the port of a pty tells the rate by itself. */
+void sim_wire_tune(struct sim_wire *wire, const struct line_settings *settings);
 void sim_wire_watch(struct sim_wire *wire);
 void sim_wire_work(struct sim_wire *wire);
 
