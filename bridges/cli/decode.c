@@ -20,6 +20,7 @@ static const struct protocol {
     bool (*decode)(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 } protocols[] = {
     {"modbus", decode_modbus},
+    {"mbus", decode_mbus},
 };
 
 static const char *const roles[] = {[DECODE_ROLE_REQUEST] = "request",
@@ -64,15 +65,43 @@ static void print_field(const char *key, const json_t *value, const json_t *name
     }
 }
 
-static void print_text(const struct protocol *protocol, bool ok,
-                       const struct decoded *decoded) {
-    (void)printf("%s %s", protocol->name, ok ? "ok" : "REFUSED");
+/* A list of objects (the records of a frame) gets a line for each, beneath the frame's. */
+static bool is_table(const json_t *value) {
+    return json_is_object(json_array_get(value, 0));
+}
+
+static void print_fields(const struct decoded *decoded) {
     const char *key;
     json_t *value;
     json_object_foreach(decoded->fields, key, value) {
-        print_field(key, value, json_object_get(decoded->names, key));
+        if (!is_table(value)) {
+            print_field(key, value, json_object_get(decoded->names, key));
+        }
     }
     (void)putchar('\n');
+}
+
+static void print_rows(const json_t *rows) {
+    const char *key;
+    json_t *value;
+    for (size_t i = 0; is_table(rows) && i < json_array_size(rows); i++) {
+        (void)fputs("   ", stdout);
+        json_object_foreach(json_array_get(rows, i), key, value) {
+            print_field(key, value, NULL);
+        }
+        (void)putchar('\n');
+    }
+}
+
+static void print_text(const struct protocol *protocol, bool ok,
+                       const struct decoded *decoded) {
+    (void)printf("%s %s", protocol->name, ok ? "ok" : "REFUSED");
+    print_fields(decoded);
+    const char *key;
+    json_t *value;
+    json_object_foreach(decoded->fields, key, value) {
+        print_rows(value);
+    }
 }
 
 static void print_json(const struct protocol *protocol, bool ok,
@@ -142,8 +171,8 @@ static const struct protocol *find_protocol(const char *name) {
         }
     }
     (void)tell_usage(name, strcmp(name, "auto") == 0
-                               ? "only modbus is known yet: say decode modbus"
-                               : "no protocol that decode knows; it knows modbus");
+                               ? "auto is not known yet: say decode modbus or decode mbus"
+                               : "no protocol that decode knows; it knows modbus and mbus");
     return NULL;
 }
 

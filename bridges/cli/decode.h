@@ -32,6 +32,7 @@ void decoded_refuse(struct decoded *out, const char *error, const char *detail);
 void decoded_set(struct decoded *out, const char *key, json_t *value, const char *name);
 
 /* false: the frame is refused. */
+bool decode_mbus(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 bool decode_modbus(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 
 #endif
