@@ -6,7 +6,7 @@ starts is stopped when it ends, however it ends.
 """
 import contextlib, json, os, pathlib, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time
 
-from relay import Relay
+from fault_proxy import FaultProxy
 
 SOURCE = pathlib.Path(os.environ["METERGATE_SOURCE"])
 BUILD = pathlib.Path(os.environ["METERGATE_BUILD"])
@@ -33,7 +33,7 @@ def wait_for(what, condition, seconds=30):
 
 class Building:
     def __init__(self, meters=None, period="1s", speed=3600, buses=None, sync_extra="",
-                 with_relay=False, baud=19200, timeout=None):
+                 with_proxy=False, baud=19200, timeout=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="metergate-"))
         self.port = free_port()
         self.processes = {}
@@ -47,7 +47,7 @@ class Building:
         self.sync_extra = sync_extra
         self.baud = baud
         self.models = self.copy_models(timeout) if timeout else SOURCE / "config/models"
-        self.relay = Relay(self.port) if with_relay else None
+        self.proxy = FaultProxy(self.port) if with_proxy else None
         self.write_files()
 
     # ---- files ----
@@ -69,7 +69,7 @@ class Building:
         line = subprocess.run([BUILD / "metergatectl", "keygen", "--role", "sync", "--key-id", "1",
                                key], check=True, capture_output=True, text=True).stdout.strip()
         models = self.models
-        port = self.relay.port if self.relay else self.port
+        port = self.proxy.port if self.proxy else self.port
         sync = "  broker: mqtt://127.0.0.1:{}\n  plaintext_on_loopback: true\n"
         (self.dir / "broker.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")

@@ -4,16 +4,16 @@ healing and before the first message of the backlog; then all of it arrives, onc
 import time
 from building import Building, wait_for
 
-with Building(period="400ms", with_relay=True) as b:
+with Building(period="400ms", with_proxy=True) as b:
     b.start_all()
     b.start_watch()
     wait_for("readings are acknowledged", lambda: b.is_delivered(50), 60)
-    b.relay.cut()
+    b.proxy.cut()
     wait_for("the gateway knows it", lambda: b.status()["link"] == "down")
     cut_head = b.stream()["head"]
     wait_for("a backlog of several messages", lambda: b.stream()["head"] > cut_head + 1200, 60)
     heard = len(b.watched())
-    b.relay.heal()
+    b.proxy.heal()
     healed = time.monotonic()
 
     def present():
