@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "gateway/base/thread.h"
+#include "gateway/sync/inbound.h"
 
 enum {
     INBOX_BYTES = 256 * 1024,
@@ -527,7 +528,10 @@ enum gw_status mqtt_start(const struct mqtt_config *config, struct mqtt **out) {
         return GW_ENOMEM;
     }
     mqtt->config = *config;
-    enum gw_status status = mailbox_new(INBOX_BYTES, NULL, NULL, &mqtt->inbox);
+    enum gw_status status = inbound_check();
+    if (status == GW_OK) {
+        status = mailbox_new(INBOX_BYTES, NULL, NULL, &mqtt->inbox);
+    }
     if (status == GW_OK) {
         status = create_client(mqtt);
     }

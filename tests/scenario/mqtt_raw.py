@@ -17,6 +17,17 @@ def packet(kind, body):
             return bytes([kind]) + out + body
 
 
+def read_packet(file):
+    """The next packet of a stream: its first byte and its body. IndexError at the end."""
+    kind, length, shift = file.read(1)[0], 0, 0
+    while True:
+        byte = file.read(1)[0]
+        length |= (byte & 0x7f) << shift
+        shift += 7
+        if not byte & 0x80:
+            return kind, file.read(length)
+
+
 class Client:
     def __init__(self, port, name):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -26,14 +37,7 @@ class Client:
         assert kind >> 4 == 2 and body[1] == 0, (kind, body)
 
     def read(self):
-        kind = self.file.read(1)[0]
-        length, shift = 0, 0
-        while True:
-            byte = self.file.read(1)[0]
-            length |= (byte & 0x7f) << shift
-            shift += 7
-            if not byte & 0x80:
-                return kind, self.file.read(length)
+        return read_packet(self.file)
 
     def publish(self, topic, payload, retain=False):
         """QoS 1, and waits for the broker's PUBACK, so that what follows comes after it."""
