@@ -108,6 +108,37 @@ Test(mqtt_transport, tls_needs_our_own_ca_a_certificate_and_its_key) {
     }
 }
 
+Test(mqtt_transport, behind_the_host_stands_a_port_or_nothing) {
+    static const char *const wrong[] = {
+        "",     ":8883",    "host:",       "host:0",     "host:65536", "host:port",
+        "[::1", "host/x",   "host:8883/x", "host:8883 ", "ho st",      "user@host:8883",
+        "::1",  "host:1:2", "host:+8883",  "[::1]8883",  "[::1]:",
+    };
+    char broker[100];
+    char why[200];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        (void)snprintf(broker, sizeof broker, "mqtts://%s", wrong[i]);
+        struct mqtt_transport transport = transport_to(broker);
+        strcpy(transport.ca, "/ca.pem");
+        strcpy(transport.cert, "/c.pem");
+        strcpy(transport.key, "/k.pem");
+        cr_assert_eq(check(&transport, why), GW_ECONFIG, "%s", broker);
+        cr_assert_not_null(strstr(why, "port"), "%s: %s", broker, why);
+    }
+}
+
+Test(mqtt_transport, a_plain_broker_has_a_port_or_nothing_behind_its_address) {
+    static const char *const brokers[] = {
+        "mqtt://127.0.0.1:",       "mqtt://127.0.0.1:0", "mqtt://localhost:65536",
+        "mqtt://127.0.0.1:1883/x", "mqtt://[::1]:x",
+    };
+    char why[200];
+    for (size_t i = 0; i < sizeof brokers / sizeof *brokers; i++) {
+        const struct mqtt_transport transport = transport_to(brokers[i]);
+        cr_assert_eq(check(&transport, why), GW_ECONFIG, "%s", brokers[i]);
+    }
+}
+
 Test(mqtt_transport, tls_to_this_machine_needs_its_files_all_the_same) {
     char why[200];
     const struct mqtt_transport transport = transport_to("mqtts://127.0.0.1:8883");
