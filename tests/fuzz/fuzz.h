@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bridges/base/clock.h"
+
 /* The target: looks at one input, which stands in memory of exactly its length. */
 void fuzz_one(const uint8_t *data, size_t size);
 
@@ -39,6 +41,38 @@ static inline uint8_t fuzz_byte(struct fuzz_input *input) {
     input->size--;
     return *input->data++;
 }
+
+/* What comes next, at most n bytes; *got of them are there. */
+static inline const uint8_t *fuzz_bytes(struct fuzz_input *input, size_t n, size_t *got) {
+    const uint8_t *from = input->data;
+    *got = n < input->size ? n : input->size;
+    input->data += *got;
+    input->size -= *got;
+    return from;
+}
+
+/* A copy with a NUL behind it, in memory of exactly its length; the caller frees. */
+char *fuzz_text(const uint8_t *data, size_t size);
+
+/* A folder of this program's own, in memory where the machine has such a place; it goes with
+ * the program. */
+const char *fuzz_folder(void);
+
+/* "folder/name" into path (FUZZ_PATH_MAX bytes). */
+enum { FUZZ_PATH_MAX = 100 };
+void fuzz_path(const char *name, char *path);
+
+/* Writes a whole file; it is ours alone. */
+void fuzz_put_file(const char *path, const void *bytes, size_t size);
+
+/* A clock that stands still until it is moved; synchronised. */
+struct fuzz_clock {
+    struct clock clock;
+    int64_t mono_us;
+};
+enum { FUZZ_START_US = 1000000 };
+#define FUZZ_WALL_MS 1767225600000 /* at 0 of the monotonic side */
+void fuzz_clock_init(struct fuzz_clock *clock);
 
 /* The CRC of the standard, bit by bit (V1.02, 6.2.2): not the code under test. */
 static inline uint16_t fuzz_crc(const uint8_t *buf, size_t len) {

@@ -3,46 +3,26 @@
  * The gateway's configuration file: YAML of any kind, in a folder that holds one model, m1.
  * Refused with a sentence, or accepted within every limit.
  */
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/settings/settings.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { INPUT_MAX = 8192, PATH_BYTES = 100, MODEL_PATH_BYTES = PATH_BYTES + 10 };
+enum { INPUT_MAX = 8192 };
 
 static const char model_text[] =
     "{name: T, protocol: modbus, source: a test, line: 9600:8N1,\n"
     " points: [{quantity: voltage_a, function: 3, register: 0x10, type: uint16}]}\n";
 
-static char folder[] = "/tmp/metergate-fuzz-XXXXXX";
-static char models[PATH_BYTES];
-static char model_path[MODEL_PATH_BYTES];
-static char config[PATH_BYTES];
-
-static void put_file(const char *path, const void *bytes, size_t size) {
-    FILE *file = fopen(path, "wb");
-    FUZZ_CHECK(file);
-    FUZZ_CHECK(fwrite(bytes, 1, size, file) == size);
-    FUZZ_CHECK(fclose(file) == 0);
-}
-
-static void remove_folder(void) {
-    (void)unlink(model_path);
-    (void)unlink(config);
-    (void)rmdir(models);
-    (void)rmdir(folder);
-}
+static char config[FUZZ_PATH_MAX];
 
 static void make_folder(void) {
-    FUZZ_CHECK(mkdtemp(folder));
-    (void)snprintf(models, sizeof models, "%s/models", folder);
-    (void)snprintf(model_path, sizeof model_path, "%s/m1.yaml", models);
-    (void)snprintf(config, sizeof config, "%s/metergate.yaml", folder);
-    FUZZ_CHECK(mkdir(models, 0700) == 0);
-    put_file(model_path, model_text, sizeof model_text - 1);
-    FUZZ_CHECK(atexit(remove_folder) == 0);
+    char path[FUZZ_PATH_MAX];
+    fuzz_path("models", path);
+    FUZZ_CHECK(mkdir(path, 0700) == 0);
+    fuzz_path("models/m1.yaml", path);
+    fuzz_put_file(path, model_text, sizeof model_text - 1);
+    fuzz_path("metergate.yaml", config);
 }
 
 static void check_site(const struct site *site) {
@@ -79,7 +59,7 @@ void fuzz_one(const uint8_t *data, size_t size) {
     if (!config[0]) {
         make_folder();
     }
-    put_file(config, data, size);
+    fuzz_put_file(config, data, size);
     faults_init(&faults);
     if (settings_load(config, &faults, &settings) == GW_OK) {
         FUZZ_CHECK(faults.count == 0);
