@@ -17,6 +17,8 @@ enum {
     FLOOR_STEP_MS = 600000 /* how often a synchronised time is written down */
 };
 
+#define NUMBER_MAX (INT64_MAX / 2)
+
 static const char *const steps[] = {
     ("CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
      "CREATE TABLE point(id INTEGER PRIMARY KEY, meter TEXT NOT NULL, quantity INTEGER NOT "
@@ -82,11 +84,19 @@ static enum gw_status meta_set(struct store *store, const char *key, int64_t val
     return db_run(&store->db, set);
 }
 
-/* Loads a number that is never negative. */
+static enum gw_status damaged(struct store *store, const char *what) {
+    (void)snprintf(store->db.error, sizeof store->db.error, "%s", what);
+    return GW_EDAMAGED;
+}
+
+/* Loads a number that is never negative, nor so large that counting on would overflow. */
 static enum gw_status load(struct store *store, const char *query, uint64_t fallback,
                            uint64_t *out) {
     int64_t value = 0;
     const enum gw_status status = db_number(&store->db, query, (int64_t)fallback, &value);
+    if (status == GW_OK && (value < 0 || value > NUMBER_MAX)) {
+        return damaged(store, query);
+    }
     *out = (uint64_t)value;
     return status;
 }
@@ -125,6 +135,9 @@ static enum gw_status load_state(struct store *store) {
     /* what was acknowledged and deleted, or thinned out, was stored once */
     store->head = newest > newest_gap ? newest : newest_gap;
     store->head = store->head > store->acked ? store->head : store->acked;
+    if (newest > 0 && store->head > newest) { /* the newest are deleted last */
+        return damaged(store, "its newest readings are missing");
+    }
     store->floor_ms = (int64_t)floor_ms;
     clock_raise_floor(store->clock, store->floor_ms);
     const enum gw_status status =
@@ -371,8 +384,10 @@ static enum gw_status read_gap(struct store *store, uint64_t from, struct store_
         batch->reason = STORE_GAP_DISK_SHORT;
     } else if (code == SQLITE_DONE && from < store->tail) {
         status = read_expired(store, from, batch);
+    } else if (code == SQLITE_DONE) {
+        status = damaged(store, "readings are missing in its middle");
     } else {
-        status = code == SQLITE_DONE ? GW_NONE : db_failed(&store->db, "gap");
+        status = db_failed(&store->db, "gap");
     }
     sqlite3_reset(gap);
     return status;

@@ -99,7 +99,8 @@ MUST_CHECK enum gw_status store_append(struct store *store,
                                        const struct store_reading *readings, size_t count);
 
 /* Reads on from a sequence number (>= 1): readings into out (at most cap) or the gap that it
- * lies in, thinned out or expired. GW_NONE: nothing is stored from there on. */
+ * lies in, thinned out or expired. GW_NONE: nothing is stored from there on. GW_EDAMAGED: it
+ * should be there and is not. */
 MUST_CHECK enum gw_status store_read(struct store *store, uint64_t from,
                                      struct store_reading *out, size_t cap,
                                      struct store_batch *batch);

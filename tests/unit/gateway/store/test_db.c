@@ -422,3 +422,26 @@ Db_Test(a_full_database_is_no_space) {
     cr_assert_eq(number("SELECT count(*) FROM tariff"), 2);
     db_close(&db);
 }
+
+/* --- the schema ----------------------------------------------------------------------------
+ */
+
+/* One letter of it turned over: SQLite then takes the word for a part of the type, and id for
+ * a column like any other; quick_check has nothing against it. */
+Db_Test(a_damaged_schema_is_found) {
+    cr_assert_eq(open_with(3), GW_OK);
+    db_close(&db);
+    raw_exec("PRAGMA writable_schema=ON;"
+             "UPDATE sqlite_schema SET sql = replace(sql, 'PRIMARY', 'PRIMARX')"
+             " WHERE name = 'tariff'");
+    cr_assert_eq(open_with(3), GW_EDAMAGED);
+    cr_assert_not_null(strstr(db.error, "tariff"), "%s", db.error);
+}
+
+Db_Test(a_table_that_is_gone_is_found) {
+    cr_assert_eq(open_with(3), GW_OK);
+    db_close(&db);
+    raw_exec("DROP TABLE meter");
+    cr_assert_eq(open_with(3), GW_EDAMAGED);
+    cr_assert_not_null(strstr(db.error, "meter"), "%s", db.error);
+}

@@ -913,3 +913,55 @@ Store_Test(closing_no_store_is_allowed_and_a_failed_open_gives_none) {
     cr_assert_null(store);
     cr_assert_gt(strlen(error), 0);
 }
+
+/* --- a damaged file that SQLite finds nothing wrong with -----------------------------------
+ */
+
+static void damage(const char *sql) {
+    store_close(store);
+    store = NULL;
+    raw_exec(sql);
+}
+
+static void check_refused(const char *word) {
+    cr_assert_eq(try_open(), GW_EDAMAGED);
+    cr_assert_not_null(strstr(error, word), "%s", error);
+}
+
+Store_Test(an_acknowledgement_that_is_negative_is_damage) {
+    open_it();
+    append(10);
+    damage("UPDATE meta SET value = -123 WHERE key = 'acked'");
+    check_refused("acked");
+}
+
+Store_Test(a_number_near_the_end_of_all_numbers_is_damage) {
+    open_it();
+    damage("UPDATE meta SET value = 9223372036854775807 WHERE key = 'acked'");
+    check_refused("acked");
+}
+
+Store_Test(an_epoch_that_is_negative_is_damage) {
+    open_it();
+    damage("UPDATE meta SET value = -1 WHERE key = 'epoch'");
+    check_refused("epoch");
+}
+
+Store_Test(an_acknowledgement_of_more_than_there_is_is_damage) {
+    open_it();
+    append(10);
+    damage("UPDATE meta SET value = 11 WHERE key = 'acked'");
+    check_refused("newest");
+}
+
+Store_Test(a_reading_that_vanished_from_the_middle_is_said) {
+    open_it();
+    append(10);
+    damage("DELETE FROM reading WHERE seq = 5");
+    open_it();
+    check_readings(1, 500, 4);
+    cr_assert_eq(read_from(5, 500), GW_EDAMAGED);
+    cr_assert_not_null(strstr(store_error(store), "missing"));
+    check_readings(6, 500, 5);
+    store_close(store);
+}
