@@ -13,12 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "gateway/app/app_state.h"
+#include "gateway/hub/hub_state.h"
+#include "gateway/local/local.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { INPUT_MAX = 5000, TURNS_MAX = 6000, ANSWER_MAX = 65536 };
 
-static struct app app;
+static struct hub hub;
+static uv_loop_t loop;
 static struct local *door;
 static char path[FUZZ_PATH_MAX];
 static size_t answers;
@@ -30,7 +32,7 @@ static char *answer(void *context, const char *text, size_t len) {
     memcpy(request, text, len);
     request_len = len;
     answers++;
-    return app_status_answer(context, text, len);
+    return hub_answer(context, text, len);
 }
 
 static void prepare(void) {
@@ -41,11 +43,11 @@ static void prepare(void) {
     fuzz_clock_init(&clock);
     fuzz_path("gw.sock", path);
     fuzz_path("gateway.db", config.path);
-    app.settings = &settings;
-    app.clock = &clock.clock;
-    FUZZ_CHECK(store_open(&config, &clock.clock, &app.store, error) == GW_OK);
-    FUZZ_CHECK(uv_loop_init(&app.loop) == 0);
-    FUZZ_CHECK(local_open(&app.loop, path, answer, &app, &door, error) == GW_OK);
+    hub.settings = &settings;
+    hub.clock = &clock.clock;
+    FUZZ_CHECK(store_open(&config, &clock.clock, &hub.store, error) == GW_OK);
+    FUZZ_CHECK(uv_loop_init(&loop) == 0);
+    FUZZ_CHECK(local_open(&loop, path, answer, &hub, &door, error) == GW_OK);
 }
 
 static int knock(void) {
@@ -69,7 +71,7 @@ static size_t talk(int fd, const uint8_t *data, size_t size, size_t piece, char 
             is_done = true;
             (void)shutdown(fd, SHUT_WR);
         }
-        (void)uv_run(&app.loop, UV_RUN_NOWAIT);
+        (void)uv_run(&loop, UV_RUN_NOWAIT);
         const ssize_t came = recv(fd, out + got, ANSWER_MAX - got, MSG_DONTWAIT);
         if (came == 0 || (came < 0 && is_done && errno == ECONNRESET)) {
             return got;
@@ -115,5 +117,5 @@ void fuzz_one(const uint8_t *data, size_t size) {
         FUZZ_CHECK(memcmp(request, line, request_len) == 0);
         check_answer(text, len);
     }
-    (void)uv_run(&app.loop, UV_RUN_NOWAIT); /* the client's handles end */
+    (void)uv_run(&loop, UV_RUN_NOWAIT); /* the client's handles end */
 }
