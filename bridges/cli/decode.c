@@ -15,13 +15,19 @@
 
 enum { SENTENCE_MAX = 200 };
 
+/* In the order that auto tries them: what declares most about itself comes first. M-Bus says
+ * its length twice, DL/T 645 has a second 68 where CJ/T 188 has none, and Modbus may begin with
+ * any byte. */
 static const struct protocol {
     const char *name;
     bool (*decode)(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 } protocols[] = {
-    {"modbus", decode_modbus},
     {"mbus", decode_mbus},
+    {"dlt645", decode_dlt645},
+    {"cjt188", decode_cjt188},
+    {"modbus", decode_modbus},
 };
+static const struct protocol automatic = {"auto", NULL};
 
 static const char *const roles[] = {[DECODE_ROLE_REQUEST] = "request",
                                     [DECODE_ROLE_RESPONSE] = "response",
@@ -39,6 +45,14 @@ void decoded_set(struct decoded *out, const char *key, json_t *value, const char
     }
 }
 
+void decoded_mask(struct decoded *out, const char *key, const char *text) {
+    (void)json_object_set_new(out->shown, key, json_string(text));
+}
+
+json_t *decoded_value(const char *name, const char *value, const char *unit) {
+    return json_pack("{ssss?ss}", "name", name, "value", value, "unit", unit);
+}
+
 /* --- printing ---------------------------------------------------------------------------- */
 
 static void print_scalar(const json_t *value) {
@@ -51,14 +65,42 @@ static void print_scalar(const json_t *value) {
     }
 }
 
-static void print_field(const char *key, const json_t *value, const json_t *name) {
+/* "voltage_a=231.9 V"; of other objects every member. */
+static void print_object(json_t *object) {
+    json_t *name = json_object_get(object, "name");
+    const char *key;
+    json_t *value;
+    if (name) {
+        (void)printf("%s=", json_string_value(name));
+        print_scalar(json_object_get(object, "value"));
+        const char *unit = json_string_value(json_object_get(object, "unit"));
+        (void)printf("%s%s", unit && *unit ? " " : "", unit ? unit : "");
+        return;
+    }
+    const char *before = "";
+    json_object_foreach(object, key, value) {
+        (void)printf("%s%s=", before, key);
+        print_scalar(value);
+        before = ",";
+    }
+}
+
+static void print_value(json_t *value) {
+    if (json_is_object(value)) {
+        print_object(value);
+    } else {
+        print_scalar(value);
+    }
+}
+
+static void print_field(const char *key, json_t *value, const json_t *name) {
     (void)printf("  %s=", key);
     for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
         (void)fputs(i > 0 ? "," : "", stdout);
-        print_scalar(json_array_get(value, i));
+        print_value(json_array_get(value, i));
     }
     if (!json_is_array(value)) {
-        print_scalar(value);
+        print_value(value);
     }
     if (name) {
         (void)printf(" (%s)", json_string_value(name));
@@ -74,8 +116,9 @@ static void print_fields(const struct decoded *decoded) {
     const char *key;
     json_t *value;
     json_object_foreach(decoded->fields, key, value) {
+        json_t *shown = json_object_get(decoded->shown, key);
         if (!is_table(value)) {
-            print_field(key, value, json_object_get(decoded->names, key));
+            print_field(key, shown ? shown : value, json_object_get(decoded->names, key));
         }
     }
     (void)putchar('\n');
@@ -113,17 +156,59 @@ static void print_json(const struct protocol *protocol, bool ok,
     tell_json(object);
 }
 
+/* --- one frame --------------------------------------------------------------------------- */
+
+static bool decoded_init(struct decoded *out) {
+    *out = (struct decoded){
+        .fields = json_object(), .names = json_object(), .shown = json_object()};
+    return out->fields && out->names && out->shown;
+}
+
+static void decoded_done(struct decoded *decoded) {
+    json_decref(decoded->fields);
+    json_decref(decoded->names);
+    json_decref(decoded->shown);
+}
+
+/* The frame in the first protocol that accepts it; *protocol is then that one. Else what the
+ * first one says that at least knows the frame's shape. */
+static bool decode_auto(const struct protocol **protocol, const uint8_t *buf, size_t len,
+                        enum decode_role role, struct decoded *out) {
+    for (size_t i = 0; i < COUNT(protocols); i++) {
+        struct decoded attempt;
+        const bool ok = decoded_init(&attempt) && protocols[i].decode(buf, len, role, &attempt);
+        const char *error = json_string_value(json_object_get(attempt.fields, "error"));
+        const bool is_shaped = error && strcmp(error, "frame") != 0;
+        if (ok || (is_shaped && *protocol == &automatic)) {
+            const struct decoded before = *out;
+            *out = attempt;
+            attempt = before;
+            *protocol = &protocols[i];
+        }
+        decoded_done(&attempt);
+        if (ok) {
+            return true;
+        }
+    }
+    if (*protocol == &automatic) {
+        decoded_refuse(out, "frame", "no protocol knows a frame like this");
+    }
+    return false;
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
-/* false: what stands on the line is refused. */
-static bool decode_line(const struct protocol *protocol, enum decode_role role,
+/* false: what stands on the line is refused. *protocol: auto is replaced by what it was. */
+static bool decode_line(const struct protocol **protocol, enum decode_role role,
                         enum hexline_answer answer, const struct hexline *line,
                         struct decoded *out) {
     char text[SENTENCE_MAX];
     switch (answer) {
     case HEXLINE_FRAME:
     case HEXLINE_END:
-        return protocol->decode(line->bytes, line->len, role, out);
+        return *protocol == &automatic
+                   ? decode_auto(protocol, line->bytes, line->len, role, out)
+                   : (*protocol)->decode(line->bytes, line->len, role, out);
     case HEXLINE_ODD:
         decoded_refuse(out, "frame", "an odd number of hex digits: half a byte is missing");
         break;
@@ -149,16 +234,17 @@ static enum cli_exit decode_file(const struct cli_options *options,
     enum cli_exit code = line ? CLI_OK : CLI_USAGE;
     enum hexline_answer answer;
     while (line && !ferror(stdout) && (answer = hexline_next(in, line)) != HEXLINE_END) {
-        struct decoded decoded = {.fields = json_object(), .names = json_object()};
-        const bool ok = decode_line(protocol, role, answer, line, &decoded);
+        struct decoded decoded;
+        const struct protocol *found = protocol;
+        const bool ok =
+            decoded_init(&decoded) && decode_line(&found, role, answer, line, &decoded);
         code = ok ? code : CLI_DAMAGED;
         if (options->json) {
-            print_json(protocol, ok, &decoded);
+            print_json(found, ok, &decoded);
         } else {
-            print_text(protocol, ok, &decoded);
+            print_text(found, ok, &decoded);
         }
-        json_decref(decoded.fields);
-        json_decref(decoded.names);
+        decoded_done(&decoded);
     }
     free(line);
     return code;
@@ -170,9 +256,11 @@ static const struct protocol *find_protocol(const char *name) {
             return &protocols[i];
         }
     }
-    (void)tell_usage(name, strcmp(name, "auto") == 0
-                               ? "auto is not known yet: say decode modbus or decode mbus"
-                               : "no protocol that decode knows; it knows modbus and mbus");
+    if (strcmp(name, automatic.name) == 0) {
+        return &automatic;
+    }
+    (void)tell_usage(
+        name, "no protocol that decode knows; it knows mbus, dlt645, cjt188, modbus, auto");
     return NULL;
 }
 
