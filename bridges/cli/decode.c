@@ -65,16 +65,33 @@ static void print_scalar(const json_t *value) {
     }
 }
 
-/* "voltage_a=231.9 V"; of other objects every member. */
+/* A member of an object between two pieces of text; nothing when there is none. */
+static void print_member(const json_t *object, const char *key, const char *before,
+                         const char *after) {
+    const char *text = json_string_value(json_object_get(object, key));
+    if (text && *text) {
+        (void)printf("%s%s%s", before, text, after);
+    }
+}
+
+/* "voltage_a=231.9 V", "time=- (not set)"; what has no value shows its bytes. */
+static void print_named(const json_t *object) {
+    const json_t *value = json_object_get(object, "value");
+    print_member(object, "name", "", "=");
+    print_scalar(value);
+    print_member(object, "unit", " ", "");
+    print_member(object, "invalid", " (", ")");
+    if (json_is_null(value)) {
+        print_member(object, "data", " [", "]");
+    }
+}
+
+/* Every member of an object without a name. */
 static void print_object(json_t *object) {
-    json_t *name = json_object_get(object, "name");
     const char *key;
     json_t *value;
-    if (name) {
-        (void)printf("%s=", json_string_value(name));
-        print_scalar(json_object_get(object, "value"));
-        const char *unit = json_string_value(json_object_get(object, "unit"));
-        (void)printf("%s%s", unit && *unit ? " " : "", unit ? unit : "");
+    if (json_object_get(object, "name")) {
+        print_named(object);
         return;
     }
     const char *before = "";

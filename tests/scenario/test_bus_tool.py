@@ -29,7 +29,7 @@ assert "decode PROTOCOL" in bus("--help")[0]
 assert re.fullmatch(r"metergate-bus \d+\.\d+\.\d+\n", bus("--version")[0])
 for words, said in ((["frobnicate"], "no such command"), ([], "command"), (["decode"], "missing"),
                     (["decode", "modbus", "--frobnicate"], "--frobnicate"),
-                    (["decode", "auto"], "only modbus"), (["decode", "profibus"], "profibus"),
+                    (["decode", "profibus"], "profibus"),
                     (["decode", "modbus", "/no/such/file"], "/no/such/file"),
                     (["decode", "modbus", "/"], "cannot be read"),
                     (["decode", "modbus", "--role", "reply"], "reply"),
@@ -79,6 +79,59 @@ assert bus("decode", "modbus", "-", given=text)[0].splitlines() == lines
 # of the application alone: byte count and count disagree, the CRC is right
 broken, = objects("decode", "modbus", expect=3, given=b"0103 00 20f0\n")
 assert broken["error"] == "application" and broken["crc_ok"] and broken["unit"] == 1, broken
+# DL/T 645: a relay's order, without its password for the eye, and what became of it
+text = (b"fefefefe68090051050326681c1035674533333333334d348c8c566445ccc816 68"
+        b"\nfefefefe68090051050326681c1035674533333333334d348c8c566445ccc816\n68611001301215689106363833378333be16\n"
+        b"fefefefe6860079204009168d101376716\n6895320600000068810444e93333b516\n")
+late, order, state, refusal, old = objects("decode", "dlt645", given=text, expect=3)
+assert late["error"] == "frame" and "ends with byte 32" in late["detail"], late
+assert order["data"] == "02341200000000001a01595923311299" and "values" not in order, order
+assert state == {
+    "ok": True, "protocol": "dlt645", "version": "2007", "address": "151230011061", "control": "91",
+    "from_slave": True, "abnormal": False, "more_frames": False, "function": "read", "di": "04000503",
+    "data": "030500045000", "values": [{"name": "status_word_3", "value": "0050", "unit": ""},
+                                       {"name": "relay_state", "value": "disconnected", "unit": ""},
+                                       {"name": "relay_command", "value": "disconnect", "unit": ""}]}, state
+assert refusal["abnormal"] and refusal["error_bits"] == ["wrong_password_or_unauthorised"], refusal
+assert old["version"] == "1997" and old["di"] == "b611" and old["values"] == [
+    {"name": "voltage_a", "value": "0", "unit": "V"}], old
+lines = bus("decode", "dlt645", given=text, expect=3)[0].splitlines()
+assert "data=02******000000001a01595923311299" in lines[1] and "341200" not in lines[1], lines[1]
+assert "trip, level 02, operator 00000000, until 2099-12-31T23:59:59" in lines[1], lines[1]
+assert "relay_state=disconnected" in lines[2], lines[2]
+assert [o["error"] for o in objects("decode", "dlt645", expect=3, given=
+        b"68090051050326689c00f516\n68090051050326689c00\n6809005105032668\n00\n68090051050326689c00f400\n"
+        b"1009005105\n68090051050327009c00f416\n" + b"fe" * 40 + b"68090051050326689c00f416\n")] == \
+    ["checksum", "incomplete", "incomplete", "frame", "frame", "frame", "frame", "frame"]
+
+# CJ/T 188: both orders of the identifier; a maker's own sum is refused and explained
+text = (b"fefefe6810180212202000008116901f00000200002c000200002c0000000000000000ff8516\n"
+        b"6810112233445566778108d12001132333432cca16\nfefefe68103442608000000001031f90008116\n")
+water, own, request = objects("decode", "cjt188", given=text, expect=3)
+assert water == {
+    "ok": True, "protocol": "cjt188", "type": "10", "address": "00002020120218", "control": "81",
+    "from_slave": True, "abnormal": False, "di": "901f", "ser": "00",
+    "values": [{"name": "cumulative", "value": "2.00", "unit": "m3"},
+               {"name": "settlement_or_month", "value": "2.00", "unit": "m3"},
+               {"name": "time", "value": None, "unit": "", "invalid": "no date or time: not set"},
+               {"name": "status", "value": "00ff", "unit": ""}],
+    "status": {"valve": "open", "battery": "ok"}}, water
+assert not own["ok"] and own["error"] == "checksum" and "data alone" in own["detail"], own
+assert own["values"] == [{"name": "history_month_1", "value": "433323.13", "unit": "m3"}], own
+assert request["di"] == "901f" and not request["from_slave"] and "values" not in request, request
+assert "valve=open,battery=ok" in bus("decode", "cjt188", given=text, expect=3)[0]
+key = bus("decode", "cjt188", "--json", given=b"681012000000000000040ca01401021122334455667788b516\n")[0]
+assert json.loads(key)["values"] == [
+    {"name": "di_a014_1", "value": "2", "unit": "", "data": "02"},
+    {"name": "di_a014_2", "value": None, "unit": "", "invalid": "a key: not shown"}], key
+
+# auto takes the protocol whose frame is whole and checks
+found = objects("decode", "auto", expect=3, given=
+                b"68090051050326689c00f416\n6810aaaaaaaaaaaaaa0404a01700553216\n010300000002C40B\n"
+                b"68090051050326689c00f516\nffff\n")
+assert [(o["protocol"], o["ok"]) for o in found] == [
+    ("dlt645", True), ("cjt188", True), ("modbus", True), ("dlt645", False), ("modbus", False)], found
+
 # a huge line is one refusal, the largest allowed one too, and the next line is still read
 huge = b"01" * 40000 + b"\n" + b"01" * 32768 + b"\n" + b"# " + b"x" * 200000 + b"\n0183030131\n"
 assert [o["ok"] for o in objects("decode", "modbus", expect=3, given=huge)] == [False, False, True]
@@ -86,8 +139,9 @@ assert [o["ok"] for o in objects("decode", "modbus", expect=3, given=huge)] == [
 chance = random.Random(7)
 for size in (1, 100, 5000, 200000):
     garbage = chance.randbytes(size)
-    for role in ((), ("--role", "request"), ("--role", "response"), ("--role", "exception")):
-        done = subprocess.run([TOOL, "decode", "modbus", "--json", *role], input=garbage,
+    for words in (["modbus"], ["modbus", "--role", "request"], ["modbus", "--role", "response"],
+                  ["modbus", "--role", "exception"], ["dlt645"], ["cjt188"], ["auto"]):
+        done = subprocess.run([TOOL, "decode", "--json", *words], input=garbage,
                               capture_output=True, timeout=60)
         assert done.returncode in (0, 3) and not SANITIZER.search(done.stderr.decode()), done
         for line in done.stdout.splitlines():
@@ -121,7 +175,7 @@ if (corpus / "modbus/frames.jsonl").exists():
         assert not item["crc_ok"] or got["role"] == ("request" if echo else role), (item, got)
     check = corpus.parent / "tools/check_decode"
     if check.exists():
-        print(subprocess.run([sys.executable, check, TOOL, corpus, "modbus"], check=True,
+        print(subprocess.run([sys.executable, check, TOOL, corpus, "modbus", "dlt645", "cjt188"], check=True,
                              capture_output=True, text=True).stdout.strip())
     print(f"decode: {len(items)} frames of the corpus")
 else:
