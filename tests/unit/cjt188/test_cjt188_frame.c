@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridges/cjt188/cjt188_frame.h"
+#include "bridges/cjt188/cjt188_request.h"
 #include "tests/unit/frames.h"
 
 #define ROWS(rows) (sizeof(rows) / sizeof *(rows))
@@ -172,4 +173,37 @@ Test(cjt188_frame, knows_whose_answer_it_is) {
     cr_expect(cjt188_type_answers(0x20, 0x25)); /* c046 */
     cr_expect(cjt188_type_answers(CJT188_ANY, 0x30));
     cr_expect_not(cjt188_type_answers(0x10, 0x20));
+}
+
+static void expect_wire(const struct cjt188_frame *frame, const char *hex) {
+    uint8_t wire[CJT188_FRAME_MAX];
+    size_t len;
+    uint8_t *want = frames_bytes(hex, &len);
+    const size_t n = cjt188_frame_encode(frame, wire);
+    cr_expect_eq(n, len, "%zu bytes for %s", n, hex);
+    cr_expect_arr_eq(wire, want, len, "%s", hex);
+    free(want);
+}
+
+Test(cjt188_request, makes_the_frames_that_meters_took) {
+    struct cjt188_peer peer = {
+        .type = 0x10, .address = {0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa}, .preamble = 3};
+    struct cjt188_frame frame;
+    cjt188_request_read(&peer, CJT188_DI_READING, 0, &frame);
+    expect_wire(&frame, frames[0]);
+    peer.preamble = 0;
+    cjt188_request_valve(&peer, CJT188_VALVE_OPEN, 0, &frame);
+    expect_wire(&frame, frames[1]);
+    cjt188_request_valve(&peer, CJT188_VALVE_CLOSE, 0, &frame);
+    expect_wire(&frame, frames[2]);
+    /* c053 and c045 of the corpus */
+    peer = (struct cjt188_peer){
+        .type = 0x20, .address = {0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa}, .preamble = 5};
+    cjt188_request_address(&peer, 1, &frame);
+    expect_wire(&frame, "fefefefefe6820aaaaaaaaaaaaaa0303810a01c016");
+    const char *why = NULL;
+    peer.is_little = true;
+    cr_assert_eq(cjt188_address_parse("00312718241912", peer.address, &why), BRIDGE_OK);
+    cjt188_request_read(&peer, CJT188_DI_READING, 0x12, &frame);
+    expect_wire(&frame, "fefefefefe68201219241827310001031f90120c16");
 }
