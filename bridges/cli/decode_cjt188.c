@@ -20,10 +20,7 @@ static void refuse_frame(const uint8_t *buf, size_t len, struct decoded *out) {
     char text[SENTENCE_MAX];
     const size_t wakes = count_wakes(buf, len);
     const uint8_t *frame = buf + wakes;
-    if (wakes > CJT188_PREAMBLE_MAX) {
-        (void)snprintf(text, sizeof text, "%zu times fe in front: at most %d are taken", wakes,
-                       CJT188_PREAMBLE_MAX);
-    } else if (frame[0] != 0x68) {
+    if (frame[0] != 0x68) {
         (void)snprintf(text, sizeof text, "starts with %02x, not with 68 or fe", frame[0]);
     } else {
         const size_t whole = CJT188_OVERHEAD + (size_t)frame[AT_LENGTH];
@@ -127,6 +124,10 @@ static void set_fields(const struct cjt188_frame *frame, struct decoded *out) {
 bool decode_cjt188(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out) {
     struct cjt188_frame frame;
     (void)role;
+    const size_t wakes = count_wakes(buf, len);
+    const size_t spare = wakes > CJT188_PREAMBLE_MAX ? wakes - CJT188_PREAMBLE_MAX : 0;
+    buf += spare; /* any number wakes a meter up; a stream finds the frame behind them */
+    len -= spare;
     const enum bridge_status status = cjt188_frame_decode(buf, len, &frame);
     if (status == BRIDGE_OK) {
         set_fields(&frame, out);

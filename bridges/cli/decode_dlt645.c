@@ -38,10 +38,7 @@ static bool refuse_frame(const uint8_t *buf, size_t len, struct decoded *out) {
     const size_t wakes = count_wakes(buf, len);
     const uint8_t *frame = buf + wakes;
     const size_t have = len - wakes;
-    if (wakes > DLT645_PREAMBLE_MAX) {
-        (void)snprintf(text, sizeof text, "%zu times fe in front: at most %d are taken", wakes,
-                       DLT645_PREAMBLE_MAX);
-    } else if (frame[0] != 0x68) {
+    if (frame[0] != 0x68) {
         (void)snprintf(text, sizeof text, "starts with %02x, not with 68 or fe", frame[0]);
     } else if (have > AT_START2 && frame[AT_START2] != 0x68) {
         (void)snprintf(text, sizeof text,
@@ -204,6 +201,10 @@ static void set_fields(const struct dlt645_frame *frame, struct decoded *out) {
 bool decode_dlt645(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out) {
     struct dlt645_frame frame;
     (void)role;
+    const size_t wakes = count_wakes(buf, len);
+    const size_t spare = wakes > DLT645_PREAMBLE_MAX ? wakes - DLT645_PREAMBLE_MAX : 0;
+    buf += spare; /* any number wakes a meter up; a stream finds the frame behind them */
+    len -= spare;
     const enum bridge_status status = dlt645_frame_decode(buf, len, &frame);
     if (status != BRIDGE_OK) {
         return explain_refusal(status, buf, len, out);

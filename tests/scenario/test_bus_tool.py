@@ -101,8 +101,10 @@ assert "trip, level 02, operator 00000000, until 2099-12-31T23:59:59" in lines[1
 assert "relay_state=disconnected" in lines[2], lines[2]
 assert [o["error"] for o in objects("decode", "dlt645", expect=3, given=
         b"68090051050326689c00f516\n68090051050326689c00\n6809005105032668\n00\n68090051050326689c00f400\n"
-        b"1009005105\n68090051050327009c00f416\n" + b"fe" * 40 + b"68090051050326689c00f416\n")] == \
-    ["checksum", "incomplete", "incomplete", "frame", "frame", "frame", "frame", "frame"]
+        b"1009005105\n68090051050327009c00f416\n")] == \
+    ["checksum", "incomplete", "incomplete", "frame", "frame", "frame", "frame"]
+for wakes in (0, 1, 32, 33, 1000):
+    assert "function=trip_close" in bus("decode", "dlt645", given=b"fe" * wakes + b"68090051050326689c00f416")[0]
 
 # CJ/T 188: both orders of the identifier; a maker's own sum is refused and explained
 text = (b"fefefe6810180212202000008116901f00000200002c000200002c0000000000000000ff8516\n"
