@@ -86,14 +86,9 @@ static void print_named(const json_t *object) {
     }
 }
 
-/* Every member of an object without a name. */
 static void print_object(json_t *object) {
     const char *key;
     json_t *value;
-    if (json_object_get(object, "name")) {
-        print_named(object);
-        return;
-    }
     const char *before = "";
     json_object_foreach(object, key, value) {
         (void)printf("%s%s=", before, key);
@@ -141,15 +136,24 @@ static void print_fields(const struct decoded *decoded) {
     (void)putchar('\n');
 }
 
-static void print_rows(const json_t *rows) {
+static void print_row(json_t *row) {
     const char *key;
     json_t *value;
-    for (size_t i = 0; is_table(rows) && i < json_array_size(rows); i++) {
+    if (json_object_get(row, "name")) {
+        (void)fputs("    ", stdout);
+        print_named(row);
+    } else {
         (void)fputs("   ", stdout);
-        json_object_foreach(json_array_get(rows, i), key, value) {
+        json_object_foreach(row, key, value) {
             print_field(key, value, NULL);
         }
-        (void)putchar('\n');
+    }
+    (void)putchar('\n');
+}
+
+static void print_rows(const json_t *rows) {
+    for (size_t i = 0; is_table(rows) && i < json_array_size(rows); i++) {
+        print_row(json_array_get(rows, i));
     }
 }
 

@@ -96,6 +96,14 @@ static json_t *status_of(const struct cjt188_status *status) {
     return json_pack("{ssss}", "valve", cjt188_valve_name(status->valve), "battery", battery);
 }
 
+/* In what a meter differs from the text of 2004. */
+static const char *habits_of(const struct cjt188_explanation *explained) {
+    if (explained->is_unit_first) {
+        return explained->is_little ? "low byte first, units in front" : "units in front";
+    }
+    return explained->is_little ? "low byte first" : NULL;
+}
+
 static void set_fields(const struct cjt188_frame *frame, struct decoded *out) {
     char address[CJT188_ADDRESS_DIGITS + 1];
     struct cjt188_explanation explained;
@@ -107,14 +115,13 @@ static void set_fields(const struct cjt188_frame *frame, struct decoded *out) {
     decoded_set(out, "from_slave", json_boolean(frame->control & CJT188_FROM_SLAVE), NULL);
     decoded_set(out, "abnormal", json_boolean(frame->control & CJT188_ABNORMAL), NULL);
     if (explained.has_di) {
-        set_hex(out, "di", explained.di, 4, explained.is_little ? "low byte first" : NULL);
+        set_hex(out, "di", explained.di, 4, habits_of(&explained));
     }
     if (explained.has_ser) {
         set_hex(out, "ser", explained.ser, 2, explained.order);
     }
     if (explained.values.count > 0) {
-        decoded_set(out, "values", values_of(frame, &explained.values),
-                    explained.is_unit_first ? "units in front" : NULL);
+        decoded_set(out, "values", values_of(frame, &explained.values), NULL);
     }
     if (explained.has_status) {
         decoded_set(out, "status", status_of(&explained.status), NULL);

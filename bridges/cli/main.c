@@ -25,7 +25,7 @@ static const struct command {
      "  decode PROTOCOL [FILE]            explains frames: one a line as hex (blanks ignored,\n"
      "                                    # comments) from FILE or standard input; PROTOCOL "
      "is\n"
-     "                                    modbus, dlt645, cjt188 or auto\n"},
+     "                                    mbus, dlt645, cjt188, modbus or auto\n"},
     {"ports", PORTS, 0, 0, cli_ports,
      "  ports                             serial ports: USB identity, driver, latency timer,\n"
      "                                    and who holds them\n"},
