@@ -64,7 +64,8 @@ static void put_number(struct writer *writer, uint32_t value, size_t count, bool
 
 enum bridge_status mbus_build_header(const struct mbus_header *header, uint8_t *out, size_t cap,
                                      size_t *len) {
-    struct writer writer = {.out = out, .cap = cap, .len = *len};
+    struct writer writer = {.cap = cap, .len = *len};
+    writer.out = out;
     const enum mbus_layout layout = header->layout;
     if (layout == MBUS_LONG_HEADER || layout == MBUS_ADDRESS_HEADER) {
         put_number(&writer, header->id, 4, header->msb_first);
@@ -142,7 +143,8 @@ static void put_special(struct writer *writer, const struct mbus_record *record)
 
 enum bridge_status mbus_build_record(const struct mbus_record *record, uint8_t *out, size_t cap,
                                      size_t *len) {
-    struct writer writer = {.out = out, .cap = cap, .len = *len};
+    struct writer writer = {.cap = cap, .len = *len};
+    writer.out = out;
     if (record->special != MBUS_RECORD) {
         put_special(&writer, record);
         return finish(&writer, len);

@@ -146,7 +146,7 @@ static int variable_bytes(uint8_t lvar) {
 }
 
 static enum mbus_fault take_data(struct cursor *cursor, struct mbus_record *out) {
-    static const int8_t bytes[FIELD + 1] = {0, 1, 2, 3, 4, 4, 6, 8, 0, 1, 2, 3, 4, -1, 6, -1};
+    static const uint8_t bytes[FIELD + 1] = {0, 1, 2, 3, 4, 4, 6, 8, 0, 1, 2, 3, 4, 0, 6, 0};
     int len = bytes[out->field];
     if (out->field == FIELD_VARIABLE) {
         if (!take(cursor, &out->lvar)) {

@@ -91,7 +91,7 @@ static void print(const struct big *big, bool negative, int exponent, char *text
         memcpy(text, "0", 2);
         return;
     }
-    for (; exponent < 0 && digits[count - 1] == '0'; count--) {
+    for (; exponent < 0 && count > 1 && digits[count - 1] == '0'; count--) {
         exponent++;
     }
     char *at = text;
