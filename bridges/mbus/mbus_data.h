@@ -77,7 +77,7 @@ struct mbus_header {
 MUST_CHECK enum bridge_status mbus_header_read(uint8_t ci, const uint8_t *data, size_t len,
                                                struct mbus_header *out);
 
-/* "ABB" of 0442h, NUL included (EN 13757-7, 7.5.2). Bit 15 is no letter's. */
+/* "ABB" of 0442h, NUL included (EN 13757-3). Bit 15 is no letter's. */
 void mbus_manufacturer_text(uint16_t manufacturer, char text[MBUS_MANUFACTURER_LETTERS + 1]);
 
 /* Static, never NULL. */

@@ -3,7 +3,7 @@
  * M-Bus frames of the wired bus, bytes only. Pure: no I/O, no clock, no heap.
  *
  *   E5                                          ack
- *   10 | C | A | CS | 16                        short          (EN 13757-2, 5.6; EN 60870-5-1,
+ *   10 | C | A | CS | 16                        short          (EN 13757-2; EN 60870-5-1,
  *   68 03 03 68 | C | A | CI | CS | 16          control         frame class FT 1.2)
  *   68 L L 68 | C | A | CI | data | CS | 16     long, L = 3 + bytes of data
  *
@@ -78,7 +78,7 @@ size_t mbus_build_short(uint8_t c, uint8_t a, uint8_t *out);
 size_t mbus_build_long(uint8_t c, uint8_t a, uint8_t ci, const uint8_t *data, size_t data_len,
                        uint8_t *out);
 
-/* --- the bits of C (EN 13757-2, 5.7) ------------------------------------------------------ */
+/* --- the bits of C (EN 13757-2) ----------------------------------------------------------- */
 
 bool mbus_is_from_master(uint8_t c);
 /* Master: C with the frame count bit, which is said to count (FCV). */

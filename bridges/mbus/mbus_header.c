@@ -10,8 +10,7 @@ enum {
     BLOCK_BYTES = 16,
     LETTER_BITS = 5,
     LETTER_MASK = 0x1f,
-    BEFORE_A = 64,
-    NO_SIGNATURE = 0xffff
+    BEFORE_A = 64
 };
 
 struct ci {
@@ -91,15 +90,13 @@ static void take_fixed(const uint8_t *data, struct mbus_header *out) {
 }
 
 /*
- * Which mode hides the records (EN 13757-7, 7.5.5): bits 12-8. Modes with a count of encrypted
- * blocks hide nothing when it is 0 or more than there is; FFFF is an old meter's signature.
+ * Which mode hides the records (EN 13757-7): bits 12-8. Modes with a count of encrypted
+ * blocks hide nothing when it is 0 or more than there is: the signature of an old meter, which
+ * may also be FFFF, mode 31.
  */
 static uint8_t security_of(uint16_t configuration, size_t body_len) {
     const uint8_t mode = configuration >> 8 & LETTER_MASK;
     const size_t blocks = configuration >> 4 & 0xf;
-    if (configuration == NO_SIGNATURE) {
-        return 0;
-    }
     switch (mode) {
     case 2: /* DES */
     case 3:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the value information block of a record means: quantity, unit, power of ten and
- * modifiers (EN 13757-3, clause 6.4). Pure. The tables are mbus_vifs.def and mbus_vifes.def.
+ * modifiers (EN 13757-3). Pure. The tables are mbus_vifs.def and mbus_vifes.def.
  */
 #ifndef BRIDGES_MBUS_MBUS_VIF_H
 #define BRIDGES_MBUS_MBUS_VIF_H

@@ -241,3 +241,25 @@ Test(mbus_header, a_fixed_structure_of_another_length_is_broken) {
         telegram_close(&telegram);
     }
 }
+
+Test(mbus_header, fixed_counters_may_be_stored_ones) {
+    static const struct {
+        const char *hex;
+        uint64_t first, second;
+    } rows[] = {
+        {"00000000 00 00 02 02 01000000 02000000", 0, 0},
+        {"00000000 00 02 02 02 01000000 02000000", 1, 1}, /* both at the fixed date */
+        {"00000000 00 00 02 3e 01000000 02000000", 0, 1}, /* the second is historic */
+        {"00000000 00 00 3e 02 01000000 02000000", 0, 0}, /* of the first it says nothing */
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct telegram telegram;
+        struct mbus_record record;
+        telegram_open(&telegram, 0x73, rows[i].hex);
+        cr_assert_eq(mbus_record_next(&telegram.records, &record), BRIDGE_OK);
+        cr_expect_eq(record.storage, rows[i].first, "%s", rows[i].hex);
+        cr_assert_eq(mbus_record_next(&telegram.records, &record), BRIDGE_OK);
+        cr_expect_eq(record.storage, rows[i].second, "%s", rows[i].hex);
+        telegram_close(&telegram);
+    }
+}

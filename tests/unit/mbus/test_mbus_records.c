@@ -167,7 +167,8 @@ Test(mbus_records, variable_data) {
         {"0dfd1103410142", "B?A", 0},
         {"0dfd11031b5b41", "A[?", 0}, /* no escape sequence gets out */
         {"0dfd11039b5b41", "A[?", 0},
-        {"0dfd1104000041 42", "BA", 0}, /* zeros at the end */
+        {"0dfd110285c2", "\xc3\x82?", 0}, /* UTF-8 of a control character: Latin 1 */
+        {"0dfd1104000041 42", "BA", 0},   /* zeros at the end */
         {"0d13c101", "0.001", 0},
         {"0d13c3563412", "123.456", 0},
         {"0d13d3563412", "-123.456", 0},
@@ -275,6 +276,11 @@ Test(mbus_records, plain_text_units_in_both_orders) {
         {"02fc0348522574 3412", "%RH", "4660", "46.6", "02fc74"}, /* an Elvaco CMa10 */
         {"0d7c0744492e7473756303414243", "cust.ID", "CBA", "CBA", "0d7c"},
         {"017c0005", "", "5", "5", "017c"},
+        /* it ends well in both orders, where text first has a text of 33 and data 2F: the
+         * standard's is taken */
+        {"01fc2120 4141414141414141414141414141414141414141414141414141414141414141 07 2f "
+         "010305",
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "7", "7", "01fc21"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct telegram telegram;
