@@ -13,6 +13,7 @@ enum {
     IS_BINARY = 1, /* of the status */
     IS_STORED = 2,
     UNIT = 0x3f,
+    LAST_CLOCK = 0x01,
     SAME_BUT_HISTORIC = 0x3e,
     FIELD_BCD8 = 0x0c,
     FIELD_INT32 = 0x04
@@ -44,8 +45,10 @@ static void take_unit(uint8_t code, struct mbus_vib *out) {
             out->exponent = row->exponent + (code - row->first);
         }
     }
-    if (code <= 1) { /* hours, minutes, seconds; day, month, year */
+    if (code <= LAST_CLOCK) { /* hours, minutes, seconds; day, month, year */
         out->quantity = code == 0 ? MBUS_Q_date_time : MBUS_Q_date;
+        out->is_array = true;
+        out->is_plain = false;
     }
 }
 

@@ -229,6 +229,13 @@ Test(mbus_frame, is_built_from_its_parts) {
     }
 }
 
+Test(mbus_frame, that_is_none_is_not_read) {
+    static const uint8_t bytes[] = {0x68, 0x03, 0x03, 0x68, 0x08, 0x01, 0x70, 0x78, 0x16};
+    struct mbus_frame frame;
+    cr_expect_eq(mbus_frame_read(bytes, sizeof bytes, &frame), BRIDGE_ECHECKSUM);
+    cr_expect_eq(mbus_frame_read(bytes, 5, &frame), BRIDGE_MORE);
+}
+
 Test(mbus_frame, is_built_at_its_longest) {
     uint8_t data[MBUS_DATA_MAX];
     uint8_t built[MBUS_FRAME_MAX];

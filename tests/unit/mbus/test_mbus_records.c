@@ -58,6 +58,7 @@ Test(mbus_records, whole_numbers_are_signed_and_low_byte_first) {
         {"01fd6080", "128", 0},
         {"017aff", "255", 0},
         {"0193fc11ff", "0.255", 0}, /* type C by VIFE 7C 11 */
+        {"0193fc12ff", "0.255", 0}, /* type D */
         {"0213fe7f", "32.766", 0},  /* VIF 13, 7FFEh litre */
     };
     check_values(rows, ROWS(rows));
@@ -167,8 +168,10 @@ Test(mbus_records, variable_data) {
         {"0dfd1103410142", "B?A", 0},
         {"0dfd11031b5b41", "A[?", 0}, /* no escape sequence gets out */
         {"0dfd11039b5b41", "A[?", 0},
-        {"0dfd110285c2", "\xc3\x82?", 0}, /* UTF-8 of a control character: Latin 1 */
-        {"0dfd1104000041 42", "BA", 0},   /* zeros at the end */
+        {"0dfd110285c2", "\xc3\x82?", 0},         /* UTF-8 of a control character: Latin 1 */
+        {"0dfd1104ac82e241", "A\xe2\x82\xac", 0}, /* the euro sign */
+        {"0dfd110282e2", "\xc3\xa2?", 0},         /* two thirds of it */
+        {"0dfd1104000041 42", "BA", 0},           /* zeros at the end */
         {"0d13c101", "0.001", 0},
         {"0d13c3563412", "123.456", 0},
         {"0d13d3563412", "-123.456", 0},
@@ -353,6 +356,7 @@ Test(mbus_records, a_break_ends_the_walk_and_keeps_what_was_before) {
         {"04fd", 0, MBUS_FAULT_END_IN_VIB},
         {"047c", 0, MBUS_FAULT_END_IN_VIB},
         {"047c054142", 0, MBUS_FAULT_END_IN_VIB},
+        {"01fc0101021b5b07 07", 1, MBUS_FAULT_END_IN_DATA}, /* no text in either order */
         {"0d13", 0, MBUS_FAULT_END_IN_DATA},
         {"0d130541", 0, MBUS_FAULT_END_IN_DATA},
         {"0d13f7", 0, MBUS_FAULT_RESERVED_LVAR},
@@ -413,6 +417,9 @@ Test(mbus_records, become_micro_units) {
         {"0d1300", {1, 1}, 0, BRIDGE_EINVALID, 0},
         {"0003", {1, 1}, 0, BRIDGE_EINVALID, 0},
         {"0707ffffffffffffff7f", {1, 1}, 0, BRIDGE_ERANGE, 0},
+        {"0d5bf8 000000000000e03f", {1, 1}, 1000, BRIDGE_OK, 500000}, /* 64 bits: 0.5 */
+        {"052f0000803f", {1000000000, 1}, 1, BRIDGE_ERANGE, 0},
+        {"01fd5001", {1, 1000000000000}, 0, BRIDGE_ERANGE, 0}, /* 10^-24 */
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct telegram telegram;

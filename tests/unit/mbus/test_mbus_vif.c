@@ -349,6 +349,9 @@ Test(mbus_vif, modifiers_have_names) {
         {"86fc02", 1, false, "phase L2"},
         {"8610", 0, false, "reserved"},
         {"da7e", 0, false, "future value"},
+        {"93fcfc3b", 1, false, "reserved"},
+        {"93fcfc3b", 2, false, "accumulation of positive contributions only"},
+        {"93fcbb3b", 1, false, "reserved"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct mbus_vib vib;
