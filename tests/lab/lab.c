@@ -66,6 +66,10 @@ static FILE *create(struct lab *lab, const char *name) {
 }
 
 static void write_buses(const struct lab *lab, FILE *file) {
+    if (lab->config.site) {
+        (void)fputs(lab->config.site, file);
+        return;
+    }
     (void)fprintf(file, "buses:\n");
     for (size_t b = 0; b < lab->config.buses; b++) {
         (void)fprintf(file, "  - id: bus-%zu\n    line: memory:bus-%zu:9600:8N1\n    meters:\n",

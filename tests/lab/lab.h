@@ -31,6 +31,8 @@ struct lab_config {
     const char *folder; /* for all files; there already, the caller's */
     const char *models; /* folder of meter models */
     uint64_t seed;
+    const char *site; /* the section "buses" of both configurations, lines "memory:BUS"; NULL =
+                         made from the next four */
     size_t buses;
     size_t meters; /* on each bus */
     const char *model;

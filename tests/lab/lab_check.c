@@ -25,10 +25,14 @@ static void wrong(struct lab_tally *tally, const char *format, ...) {
 
 /* --- one number -------------------------------------------------------------------------- */
 
-static bool number(sqlite3 *db, const char *sql, int64_t *out) {
+/* through: the parameter, where there is one. */
+static bool number(sqlite3 *db, const char *sql, uint64_t through, int64_t *out) {
     sqlite3_stmt *row = NULL;
-    const bool good = sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK &&
-                      sqlite3_step(row) == SQLITE_ROW;
+    bool good = sqlite3_prepare_v2(db, sql, -1, &row, NULL) == SQLITE_OK;
+    if (good && sqlite3_bind_parameter_count(row) == 1) {
+        sqlite3_bind_int64(row, 1, (int64_t)through);
+    }
+    good = good && sqlite3_step(row) == SQLITE_ROW;
     *out = good ? sqlite3_column_int64(row, 0) : 0;
     sqlite3_finalize(row);
     return good;
@@ -39,37 +43,30 @@ static bool number(sqlite3 *db, const char *sql, int64_t *out) {
 static const struct rule {
     const char *what;
     const char *sql;
-    bool only_complete;
 } rules[] = {
     {"readings of the store that the mirror has otherwise",
      "SELECT count(*) FROM g.reading r JOIN m.reading c ON " SAME " c.seq = r.seq WHERE"
      " c.point != r.point OR c.at_ms != r.at_ms OR c.value != r.value OR"
-     " c.quality != r.quality",
-     false},
+     " c.quality != r.quality"},
     {"readings of the mirror beyond the head of the store",
-     "SELECT count(*) FROM m.reading WHERE seq > (SELECT max(seq) FROM g.reading)", false},
+     "SELECT count(*) FROM m.reading WHERE seq > (SELECT max(seq) FROM g.reading)"},
     {"readings of the store that the mirror has not",
      "SELECT count(*) FROM g.reading r WHERE NOT EXISTS (SELECT 1 FROM m.reading c WHERE " SAME
-     " c.seq = r.seq)",
-     true},
+     " c.seq = r.seq) AND r.seq <= ?"},
     {"holes in the mirror",
-     "SELECT max(seq) - count(*) - (SELECT coalesce(sum(count), 0) FROM m.gap) FROM m.reading",
-     false},
-    {"holes in the store", "SELECT max(seq) - min(seq) + 1 - count(*) FROM g.reading", false},
-    {"epochs too many", "SELECT count(DISTINCT epoch) - 1 FROM m.reading", false},
+     "SELECT max(seq) - count(*) - (SELECT coalesce(sum(count), 0) FROM m.gap) FROM m.reading"},
+    {"holes in the store", "SELECT max(seq) - min(seq) + 1 - count(*) FROM g.reading"},
+    {"epochs too many", "SELECT count(DISTINCT epoch) - 1 FROM m.reading"},
     {"moments twice in the store",
-     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM g.reading", false},
+     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM g.reading"},
     {"moments twice in the mirror",
-     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM m.reading", false},
+     "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM m.reading"},
 };
 
-static bool keep_rules(sqlite3 *db, bool is_complete, struct lab_tally *tally) {
+static bool keep_rules(sqlite3 *db, uint64_t through, struct lab_tally *tally) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         int64_t count = 0;
-        if (rules[i].only_complete && !is_complete) {
-            continue;
-        }
-        if (!number(db, rules[i].sql, &count)) {
+        if (!number(db, rules[i].sql, through, &count)) {
             (void)fprintf(stderr, "lab: %s: %s\n", rules[i].what, sqlite3_errmsg(db));
             return false;
         }
@@ -139,17 +136,17 @@ static bool open_both(const struct lab *lab, sqlite3 *db) {
 static const char digest_sql[] =
     "SELECT sum((seq * 7 + point * 11 + at_ms * 13 + value * 17) % 1000000007) FROM g.reading";
 
-bool lab_check(struct lab *lab, bool is_complete, struct lab_tally *tally) {
+bool lab_check(struct lab *lab, uint64_t through, struct lab_tally *tally) {
     sqlite3 *db = NULL;
     int64_t stored = 0;
     int64_t mirrored = 0;
     int64_t digest = 0;
     *tally = (struct lab_tally){0};
     bool good = sqlite3_open(":memory:", &db) == SQLITE_OK && open_both(lab, db) &&
-                keep_rules(db, is_complete, tally) && check_energies(lab, db, tally) &&
-                number(db, "SELECT count(*) FROM g.reading", &stored) &&
-                number(db, "SELECT count(*) FROM m.reading", &mirrored) &&
-                number(db, digest_sql, &digest);
+                keep_rules(db, through, tally) && check_energies(lab, db, tally) &&
+                number(db, "SELECT count(*) FROM g.reading", 0, &stored) &&
+                number(db, "SELECT count(*) FROM m.reading", 0, &mirrored) &&
+                number(db, digest_sql, 0, &digest);
     if (!good) {
         (void)fprintf(stderr, "lab: the databases cannot be read: %s\n", sqlite3_errmsg(db));
     }

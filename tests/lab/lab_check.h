@@ -18,11 +18,11 @@ struct lab_tally {
 
 /*
  * Sequence numbers are contiguous at both ends; whatever the head-end has is what the gateway
- * has, once (a reading the gateway has let expire may be at the head-end alone); with
- * is_complete the head-end has everything. No point has two readings of one moment. Every
+ * has, once (a reading the gateway has let expire may be at the head-end alone), and it has
+ * everything up to `through`. No point has two readings of one moment. Every
  * energy is what the simulated meter of that name showed within the seconds before its time.
  * false: a database cannot be read.
  */
-bool lab_check(struct lab *lab, bool is_complete, struct lab_tally *tally);
+bool lab_check(struct lab *lab, uint64_t through, struct lab_tally *tally);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Days of a building in seconds: the network is cut for the middle third, and unless --calm is
- * said everything else goes wrong at times that come from the seed. At the end all is mended,
- * and both databases must tell the same.
+ * said everything else goes wrong at times that come from the seed. With --faults N all meters
+ * are disturbed all the time, until N answers have been. At the end all is mended, and both
+ * databases must tell the same.
  */
 #include <dirent.h>
 #include <getopt.h>
@@ -16,140 +17,17 @@
 
 #include "gateway/hub/hub_state.h"
 #include "tests/lab/lab_check.h"
+#include "tests/lab/lab_story.h"
 
 #define HOUR_US INT64_C(3600000000)
 
-enum { HOURS = 24, DAYS_MAX = 3650, HEAL_HOURS_MAX = 48, FAULT_MINUTES_MAX = 90 };
+enum { HOURS = 24, DAYS_MAX = 3650, HEAL_HOURS_MAX = 48 };
 
-struct story {
-    struct lab lab;
-    struct lab_config config;
-    char models[PATH_MAX];
-    int64_t days;
-    bool is_calm;
-    uint64_t mishaps;
-    uint64_t restarts;
-};
-
-static volatile sig_atomic_t is_interrupted;
+volatile sig_atomic_t lab_is_interrupted;
 
 static void on_interrupt(int number) {
     (void)number;
-    is_interrupted = 1;
-}
-
-/* --- what goes wrong --------------------------------------------------------------------- */
-
-/* Not among them: another meter in the same place, which a model without serial number cannot
- * tell, and what the daemon does not switch yet. */
-static const struct sim_order mishaps[] = {
-    {.kind = SIM_LATE, .terms = {.delay_ms = 700}},
-    {.kind = SIM_LATE, .terms = {.delay_ms = 1900}},
-    {.kind = SIM_SLOW, .terms = {.delay_ms = 300}},
-    {.kind = SIM_DEAD},
-    {.kind = SIM_CRC, .terms = {.every = 3}},
-    {.kind = SIM_CRC, .terms = {.share = 40, .bits = 3}},
-    {.kind = SIM_TRUNCATE, .terms = {.bytes = 4}},
-    {.kind = SIM_WRONG_ADDRESS, .terms = {.unit = 99}},
-    {.kind = SIM_EXCEPTION, .terms = {.code = 6}},
-    {.kind = SIM_GLITCH},
-    {.kind = SIM_BABBLE, .terms = {.bytes = 40, .pause_ms = 900}},
-    {.kind = SIM_ECHO},
-};
-
-static void merge_terms(struct sim_terms *terms, const struct sim_terms *wanted) {
-    terms->delay_ms = wanted->delay_ms ? wanted->delay_ms : terms->delay_ms;
-    terms->every = wanted->every ? wanted->every : terms->every;
-    terms->share = wanted->share ? wanted->share : terms->share;
-    terms->bits = wanted->bits ? wanted->bits : terms->bits;
-    terms->bytes = wanted->bytes ? wanted->bytes : terms->bytes;
-    terms->pause_ms = wanted->pause_ms ? wanted->pause_ms : terms->pause_ms;
-    terms->unit = wanted->unit ? wanted->unit : terms->unit;
-    terms->code = wanted->code ? wanted->code : terms->code;
-}
-
-/* A fault of a random meter or of a random line. */
-static bool draw_order(struct story *story, struct sim_order *order) {
-    struct lab *lab = &story->lab;
-    const struct sim_order *wanted =
-        &mishaps[lab_random(lab, sizeof mishaps / sizeof *mishaps)];
-    const size_t bus = 1 + lab_random(lab, story->config.buses);
-    sim_order_init(order);
-    order->kind = wanted->kind;
-    merge_terms(&order->terms, &wanted->terms);
-    if (sim_fault_is_of_line((enum sim_fault_kind)order->kind)) {
-        (void)snprintf(order->bus, sizeof order->bus, "bus-%zu", bus);
-    } else {
-        (void)snprintf(order->meter, sizeof order->meter, "flat-%zu-%zu", bus,
-                       1 + (size_t)lab_random(lab, story->config.meters));
-    }
-    char why[SIM_WHY_MAX];
-    if (!sim_order_check(order, why)) {
-        (void)fprintf(stderr, "lab: %s\n", why);
-        return false;
-    }
-    return true;
-}
-
-static bool run_minutes(struct story *story, int64_t minutes) {
-    return lab_run(&story->lab, story->lab.now_us + minutes * 60000000);
-}
-
-static bool fault_for_a_while(struct story *story) {
-    struct sim_order order;
-    char why[SIM_WHY_MAX];
-    if (!draw_order(story, &order) || !sim_apply(&story->lab.sim, &order, false, why)) {
-        return false;
-    }
-    const int64_t minutes = 1 + (int64_t)lab_random(&story->lab, FAULT_MINUTES_MAX);
-    return run_minutes(story, minutes) && sim_apply(&story->lab.sim, &order, true, why);
-}
-
-static bool restart_gateway(struct story *story) {
-    if (lab_random(&story->lab, 2) == 0) {
-        lab_kill_gateway(&story->lab);
-    } else {
-        lab_stop_gateway(&story->lab);
-    }
-    story->restarts++;
-    return run_minutes(story, 2) && lab_start_gateway(&story->lab) == GW_OK;
-}
-
-static bool restart_headend(struct story *story) {
-    lab_stop_headend(&story->lab);
-    story->restarts++;
-    return run_minutes(story, 20) && lab_start_headend(&story->lab) == GW_OK;
-}
-
-static bool unplug_bus(struct story *story) {
-    struct lab *lab = &story->lab;
-    struct sim_bus *bus = &lab->sim.buses[lab_random(lab, story->config.buses)];
-    char error[LINE_ERROR_MAX];
-    return sim_bus_unplug(bus, error) && run_minutes(story, 5) && sim_bus_plug(bus, error);
-}
-
-static bool flap_network(struct story *story) {
-    struct lab *lab = &story->lab;
-    if (lab->link.is_cut) {
-        return true;
-    }
-    lab_link_cut(lab);
-    const bool good = run_minutes(story, 1 + (int64_t)lab_random(lab, 30));
-    lab_link_heal(lab);
-    return good;
-}
-
-static bool lose_time_server(struct story *story) {
-    story->lab.is_synced = !story->lab.is_synced;
-    return true;
-}
-
-static bool go_wrong(struct story *story) {
-    static bool (*const ways[])(struct story *) = {
-        fault_for_a_while, fault_for_a_while, fault_for_a_while, restart_gateway,
-        restart_headend,   unplug_bus,        flap_network,      lose_time_server};
-    story->mishaps++;
-    return ways[lab_random(&story->lab, sizeof ways / sizeof *ways)](story);
+    lab_is_interrupted = 1;
 }
 
 /* --- the story --------------------------------------------------------------------------- */
@@ -165,7 +43,7 @@ static bool live(struct story *story, int64_t *hour) {
     struct lab *lab = &story->lab;
     const int64_t hours = story->days * HOURS;
     bool good = true;
-    while (good && *hour < hours && !is_interrupted) {
+    while (good && *hour < hours && !lab_is_interrupted) {
         if (*hour == hours / 3) {
             lab_link_cut(lab);
         }
@@ -173,7 +51,7 @@ static bool live(struct story *story, int64_t *hour) {
             lab_link_heal(lab);
         }
         if (!story->is_calm && lab_random(lab, 4) == 0) {
-            good = go_wrong(story);
+            good = lab_go_wrong(story);
         }
         ++*hour;
         good =
@@ -194,10 +72,11 @@ static bool mend(struct story *story, int64_t *hours) {
         lab_link_heal(lab);
     }
     for (*hours = 0; *hours < HEAL_HOURS_MAX; ++*hours) {
-        if (!run_minutes(story, 60)) {
+        if (!lab_run_minutes(story, 60)) {
             return false;
         }
         if (lab->hub->drain.acked == lab->hub->drain.head) {
+            story->through = lab->hub->drain.acked;
             return true;
         }
     }
@@ -206,18 +85,40 @@ static bool mend(struct story *story, int64_t *hours) {
     return false;
 }
 
+/* Before the gateway is switched off. */
+static void tell_buses(struct story *story) {
+    const struct lab *lab = &story->lab;
+    for (size_t b = 0; b < SITE_BUSES_MAX; b++) {
+        const struct hub_bus *bus = &lab->hub->buses[b];
+        const struct transact_counts *counts = &bus->state.counts;
+        if (bus->poller) {
+            (void)printf(
+                "%s: %zu meters, %llu.%llu %% of its time in use, %llu requests, %llu "
+                "replies, %llu timeouts, %llu damaged, %llu strangers\n",
+                bus->site->id, bus->site->meter_count,
+                (unsigned long long)counts->busy_us * 100 / (uint64_t)lab->now_us,
+                (unsigned long long)counts->busy_us * 1000 / (uint64_t)lab->now_us % 10,
+                (unsigned long long)counts->requests, (unsigned long long)counts->replies,
+                (unsigned long long)counts->timeouts, (unsigned long long)counts->damaged,
+                (unsigned long long)counts->foreign);
+        }
+    }
+}
+
 static int tell(struct story *story, int64_t hour, bool good) {
     struct lab_tally tally;
-    good = lab_check(&story->lab, good, &tally) && good && tally.wrong == 0 && tally.stored > 0;
+    good = lab_check(&story->lab, story->through, &tally) && good && tally.wrong == 0 &&
+           tally.stored > 0;
     (void)printf(
-        "%slab: seed %llu, %lld days, %llu mishaps, %llu restarts, %llu readings stored, "
+        "%slab: seed %llu, %lld days, %llu mishaps, %llu answers disturbed, %llu restarts, "
+        "%llu readings stored, "
         "%llu at the cloud end, %llu held against their meters, %llu wrong, digest %llu: %s\n",
         isatty(STDERR_FILENO) ? "\n" : "", (unsigned long long)story->config.seed,
         (long long)(hour / HOURS), (unsigned long long)story->mishaps,
-        (unsigned long long)story->restarts, (unsigned long long)tally.stored,
-        (unsigned long long)tally.mirrored, (unsigned long long)tally.energies,
-        (unsigned long long)tally.wrong, (unsigned long long)tally.digest,
-        good ? "all is well" : "BROKEN");
+        (unsigned long long)lab_struck(&story->lab.sim), (unsigned long long)story->restarts,
+        (unsigned long long)tally.stored, (unsigned long long)tally.mirrored,
+        (unsigned long long)tally.energies, (unsigned long long)tally.wrong,
+        (unsigned long long)tally.digest, good ? "all is well" : "BROKEN");
     return good ? EX_OK : EX_SOFTWARE;
 }
 
@@ -233,7 +134,11 @@ static int run(struct story *story) {
     lab->link.breaks = story->is_calm ? 0 : 2;
     int64_t hour = 0;
     int64_t healing = 0;
-    bool good = live(story, &hour) && mend(story, &healing);
+    bool good = story->faults > 0 ? lab_storm(story) : live(story, &hour);
+    good = good && mend(story, &healing);
+    if (lab->hub) {
+        tell_buses(story);
+    }
     if (!good && lab->has_ended) {
         (void)fprintf(stderr, "lab: the gateway ended by itself with code %d\n",
                       lab->exit_code);
@@ -252,9 +157,10 @@ static int run(struct story *story) {
 /* --- the program ------------------------------------------------------------------------- */
 
 static int usage(void) {
-    (void)fprintf(stderr,
-                  "usage: lab --models FOLDER [--days N] [--seed N] [--buses N] [--meters N]\n"
-                  "           [--model ID] [--period SECONDS] [--calm]\n");
+    (void)fprintf(
+        stderr,
+        "usage: lab --models FOLDER [--days N] [--seed N] [--buses N] [--meters N]\n"
+        "           [--model ID] [--period SECONDS] [--site FILE] [--calm | --faults N]\n");
     return EX_USAGE;
 }
 
@@ -297,6 +203,19 @@ static int run_in_folder(struct story *story) {
     return code;
 }
 
+static bool read_site(struct story *story, const char *path) {
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        perror(path);
+        return false;
+    }
+    const size_t len = fread(story->site, 1, sizeof story->site - 1, file);
+    story->site[len] = '\0';
+    story->config.site = story->site;
+    (void)fclose(file);
+    return len > 0 && len < sizeof story->site - 1;
+}
+
 static bool take_option(struct story *story, int option, const char *text) {
     int64_t value = 0;
     switch (option) {
@@ -309,6 +228,10 @@ static bool take_option(struct story *story, int option, const char *text) {
     case 'c':
         story->is_calm = true;
         return true;
+    case 'i':
+        return read_site(story, text);
+    case 'n':
+        return parse(text, 1, INT64_MAX, &story->faults);
     case 'd':
         return parse(text, 1, DAYS_MAX, &story->days);
     case 's':
@@ -336,6 +259,8 @@ int main(int argc, char **argv) {
                                             {"meters", required_argument, NULL, 'm'},
                                             {"period", required_argument, NULL, 'p'},
                                             {"calm", no_argument, NULL, 'c'},
+                                            {"site", required_argument, NULL, 'i'},
+                                            {"faults", required_argument, NULL, 'n'},
                                             {NULL, 0, NULL, 0}};
     struct story *story = calloc(1, sizeof *story);
     if (!story) {
