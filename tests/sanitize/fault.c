@@ -29,6 +29,7 @@ static void overflow(int n) {
 static void undefined(int n) {
     volatile int32_t number = INT32_MAX;
     number += n;
+    (void)number;
 }
 
 static void *count_up(void *context) {
