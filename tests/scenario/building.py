@@ -19,6 +19,10 @@ def free_port():
         return s.getsockname()[1]
 
 
+def is_ours(process):
+    return pathlib.Path(process.args[0]).name.startswith("metergate")
+
+
 def wait_for(what, condition, seconds=30):
     """Polls until condition() is true; its value is returned."""
     until = time.monotonic() + seconds
@@ -38,6 +42,7 @@ class Building:
         self.port = free_port()
         self.processes = {}
         self.log_files = {}
+        self.findings = []  # what no scenario may end with
         self.speed = speed
         self.turnaround = "5ms"
         self.period = period
@@ -146,22 +151,33 @@ class Building:
         process = self.processes.pop(name, None)
         if process is None:
             return None
+        self.look_early(name, process)
         process.send_signal(number)
         try:
-            return process.wait(seconds)
+            code = process.wait(seconds)
+            if is_ours(process) and code not in (0, -signal.SIGKILL):
+                self.findings.append(f"{name} ended with {code} after signal {number}")
+            return code
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             raise AssertionError(f"{name} did not end within {seconds} s of signal {number}")
+
+    def look_early(self, name, process):
+        """Programs of ours end when they are told to, not before."""
+        if is_ours(process) and process.poll() is not None:
+            self.findings.append(f"{name} ended by itself with {process.returncode}")
 
     def kill(self, name):
         return self.stop(name, signal.SIGKILL)
 
     def ctl(self, *arguments, **options):
         """Runs metergatectl against the broker; returns the finished process."""
-        return subprocess.run([BUILD / "metergatectl", "--broker", f"mqtt://127.0.0.1:{self.port}",
+        done = subprocess.run([BUILD / "metergatectl", "--broker", f"mqtt://127.0.0.1:{self.port}",
                                "--plaintext-on-loopback", "--operator", "demo", *arguments],
                               capture_output=True, text=True, timeout=60, **options)
+        self.scan("metergatectl", done.stderr)
+        return done
 
     def start_watch(self):
         """Somebody who listens to all that goes up, one JSON object a line in watch.log."""
@@ -234,17 +250,25 @@ class Building:
 
     # ---- life ----
 
+    def scan(self, name, text):
+        if SANITIZER.search(text):
+            self.findings.append(f"a sanitizer spoke in {name}")
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, error, trace):
-        for process in self.processes.values():
+        for name, process in self.processes.items():
+            self.look_early(name, process)
             process.kill()
             process.wait()
-        spoke = [name for name in ("gateway", "headend", "sim") if SANITIZER.search(self.log(name))]
-        if error or spoke:
-            for name in ("gateway", "headend", "sim", "broker"):
+        names = sorted(path.stem for path in self.dir.glob("*.log"))
+        for name in names:
+            self.scan(name, self.log(name))
+        if error or self.findings:
+            for name in names:
                 print(f"---- {name} ----\n{self.log(name)[-6000:]}", file=sys.stderr)
+            print("\n".join(self.findings), file=sys.stderr)
         shutil.rmtree(self.dir, ignore_errors=True)
-        if spoke and not error:
-            raise AssertionError(f"a sanitizer spoke in {spoke}")
+        if self.findings and not error:
+            raise AssertionError("; ".join(self.findings))
