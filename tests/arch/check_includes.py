@@ -36,9 +36,25 @@ ROOMS = {
 }
 # words of code -> who may say them
 WORDS = {
-    r"\b(clock_gettime|gettimeofday|time\s*\(\s*NULL|uv_hrtime|uv_now)\b": r"bridges/base/clock\.c",
+    # reading time: struct clock alone
+    r"\b(clock_gettime|gettimeofday|timespec_get|adjtimex|ntp_gettime|uv_hrtime|uv_now"
+    r"|sysinfo|getrusage|__rdtsc|__builtin_ia32_rdtsc)\b": r"bridges/base/clock\.c",
+    r"\b(time|times|clock|ftime|mktime|timegm|localtime(_r)?)\s*\(": r"^$",
+    r"\b(gmtime_r|strftime)\s*\(": r"gateway/ctl/show\.c",  # writes a moment it was given
+    r"\buv_update_time\b": r"gateway/app/app\.c",  # libuv's own idea of it, for its timers
+    # waiting: until a deadline of struct clock's, in these places
+    r"\b(sleep|usleep|nanosleep|alarm|ualarm|select|pselect|epoll_wait|epoll_pwait)\s*\(": r"^$",
+    r"\b(setitimer|timer_create|timerfd_create|sem_timedwait|SO_RCVTIMEO|SO_SNDTIMEO)\b": r"^$",
+    r"\bclock_nanosleep\b": r"bridges/base/wait\.c",
+    r"\bppoll\s*\(": r"bridges/base/wait\.c|gateway/poll/poll\.c",
+    r"\bpoll\s*\(": r"gateway/ctl/local\.c",
+    r"\bpthread_cond_(timed|clock)wait\b": r"gateway/base/(mailbox|thread)\.c",
+    r"\buv_timer_\w+": r"gateway/(app|local|headend)/[^/]+",
     r"\b(float|double)\b": r"^$",
 }
+# words of SQL, inside strings: the database has no clock of its own
+SQL = re.compile(r"(?i)\b(CURRENT_(TIMESTAMP|TIME|DATE)|julianday|unixepoch|strftime\s*\("
+                 r"|datetime\s*\(|(date|time)\(\))|'now'")
 
 breaches = []
 
@@ -51,6 +67,12 @@ def code_of(text):
     """The text without comments and strings, lines kept."""
     keep_lines = lambda m: re.sub(r"[^\n]", " ", m.group(0))
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', keep_lines, text, flags=re.S)
+
+
+def strings_of(text):
+    """The strings alone, lines kept."""
+    literal = re.compile(r'/\*.*?\*/|//[^\n]*|"((?:\\.|[^"\\\n])*)"|[^"/\n]+|[/"]', re.S)
+    return literal.sub(lambda m: m.group(1) or re.sub(r"[^\n]", "", m.group(0)), text)
 
 
 def folder(path):
@@ -88,6 +110,10 @@ def check_words(path, text):
             found = re.search(word, line)
             if found and not re.fullmatch(who, path):
                 breach(path, number, f"'{found.group(0)}' has no place here")
+    for number, line in enumerate(strings_of(text).split("\n"), 1):
+        found = SQL.search(line)
+        if found:
+            breach(path, number, f"'{found.group(0)}' is a clock of SQLite's")
 
 
 def cycle(graph, what):
