@@ -28,9 +28,9 @@ struct db {
 /*
  * Opens or creates path (mode 0600), checks its integrity for a few seconds and brings its
  * schema up to step_count: step i is the SQL that leads from version i to i + 1, all missing
- * steps in one transaction. What the steps make must then be in it, word for word. GW_EBUSY: another process has it. GW_EPERMISSION: others could
- * write it. GW_ENEWER: its schema is newer than step_count. GW_EDAMAGED. GW_ESTORAGE.
- * db->error says what and where in every case.
+ * steps in one transaction. What the steps make must then be in it, word for word. GW_EBUSY:
+ * another process has it. GW_EPERMISSION: others could write it. GW_ENEWER: its schema is newer
+ * than step_count. GW_EDAMAGED. GW_ESTORAGE. db->error says what and where in every case.
  */
 MUST_CHECK enum gw_status db_open(struct db *db, const char *path, const char *const *steps,
                                   size_t step_count, const struct clock *clock);

@@ -56,7 +56,7 @@ static void happen(struct session *session, enum event event, unsigned n) {
         acknowledge(session, n);
         break;
     case REWIND:
-        session->was_asked |= drain_rewind(drain, n * 2);
+        session->was_asked |= drain_rewind(drain, (uint64_t)n * 2);
         break;
     case UP:
         drain_up(drain, session->now_ms, n);

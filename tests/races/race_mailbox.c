@@ -13,7 +13,7 @@
 
 enum { PUTTERS = 4, MESSAGES = 5000, BOX_BYTES = 400, FILL_MAX = 40 };
 
-static const int64_t MINUTE_US = 60000000;
+static const int64_t minute_us = 60000000;
 
 struct message {
     uint32_t putter;
@@ -60,7 +60,7 @@ static void take_one(uint32_t *expected, unsigned turn) {
         status = mailbox_take(box, &message, sizeof message, &len);
     }
     if (status == GW_NONE) {
-        status = mailbox_wait(box, clock_mono_us(&machine) + MINUTE_US, &message,
+        status = mailbox_wait(box, clock_mono_us(&machine) + minute_us, &message,
                               sizeof message, &len);
     }
     CHECK(status == GW_OK && message.putter < PUTTERS);
@@ -110,7 +110,7 @@ static void closing_lets_all_go(void) {
     for (size_t i = 0; i < PUTTERS; i++) {
         CHECK(pthread_create(&putters[i], NULL, put_until_closed, NULL) == 0);
     }
-    CHECK(mailbox_wait(box, clock_mono_us(&machine) + MINUTE_US, &message, sizeof message,
+    CHECK(mailbox_wait(box, clock_mono_us(&machine) + minute_us, &message, sizeof message,
                        &len) == GW_OK);
     mailbox_close(box);
     for (size_t i = 0; i < PUTTERS; i++) {

@@ -20,7 +20,7 @@
 
 enum { BUSES = 3, ROUNDS = 3, MAILS = 150, REQUEST_BYTES = 8, CLIENTS_MAX = 64 };
 
-static const int64_t MINUTE_US = 60000000;
+static const int64_t minute_us = 60000000;
 
 static const char model_text[] =
     "{name: T, protocol: modbus, source: a test, line: 115200:8N1, timeout: 200ms,\n"
@@ -99,7 +99,7 @@ static unsigned take_mails(struct mailbox *box, struct poller *const *pollers) {
     for (int i = 0; i < MAILS; i++) {
         struct bus_mail mail;
         size_t len = 0;
-        CHECK(mailbox_wait(box, clock_mono_us(&machine) + MINUTE_US, &mail, sizeof mail,
+        CHECK(mailbox_wait(box, clock_mono_us(&machine) + minute_us, &mail, sizeof mail,
                            &len) == GW_OK);
         CHECK(len == sizeof mail && mail.bus < BUSES);
         if (mail.kind == BUS_READING) {
@@ -122,7 +122,7 @@ static void stop_all(struct mailbox *box, struct poller **pollers, bool closes_f
     }
     mailbox_close(box);
     for (size_t i = 0; i < BUSES; i++) {
-        CHECK(poller_join(pollers[i], clock_mono_us(&machine) + MINUTE_US));
+        CHECK(poller_join(pollers[i], clock_mono_us(&machine) + minute_us));
     }
 }
 

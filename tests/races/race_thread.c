@@ -11,7 +11,7 @@
 
 enum { THREADS = 16, ROUNDS = 10 };
 
-static const int64_t MINUTE_US = 60000000;
+static const int64_t minute_us = 60000000;
 
 struct work {
     struct thread thread;
@@ -41,7 +41,7 @@ int main(void) {
             const bool has_ended = i % 2 && thread_join(&works[i].thread, 0);
             CHECK(!has_ended);
             atomic_store(&works[i].may_end, true);
-            CHECK(thread_join(&works[i].thread, clock_mono_us(&clock) + MINUTE_US));
+            CHECK(thread_join(&works[i].thread, clock_mono_us(&clock) + minute_us));
             CHECK(works[i].result == 2);
         }
     }
