@@ -29,10 +29,11 @@ def read_packet(file):
 
 
 class Client:
-    def __init__(self, port, name):
+    def __init__(self, port, name, keep_alive=60):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self.file = self.socket.makefile("rb")
-        self.socket.sendall(packet(0x10, string("MQTT") + b"\x04\x02\x00\x3c" + string(name)))
+        self.socket.sendall(packet(0x10, string("MQTT") + b"\x04\x02"
+                                   + struct.pack(">H", keep_alive) + string(name)))
         kind, body = self.read()
         assert kind >> 4 == 2 and body[1] == 0, (kind, body)
 
