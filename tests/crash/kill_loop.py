@@ -217,14 +217,13 @@ def main():
         try:
             loop.run(arguments.kills)
         except KeyboardInterrupt:
-            loop.faults.append("stopped by hand")
+            print(f"stopped by hand\n{loop.summary()}")
+            return 130
         except AssertionError as error:
             loop.faults.append(str(error))
-        for fault in loop.faults:
-            print(fault, file=sys.stderr)
-        print(loop.summary())
         if loop.faults:
-            print(b.log("gateway")[-3000:], file=sys.stderr)
+            print(*loop.faults, b.log("gateway")[-3000:], sep="\n", file=sys.stderr)
+        print(loop.summary())
         return 1 if loop.faults else 0
 
 
