@@ -185,6 +185,7 @@ class FaultProxy:
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.is_up = True
+        self.changing = threading.Lock()  # a connection is made to where everybody is aimed
         self.links = set()
         self.accepted = 0
         self.faults = []
@@ -195,17 +196,21 @@ class FaultProxy:
     def accept(self):
         while True:
             client = self.listener.accept()[0]
-            try:
-                if not self.is_up:
-                    raise OSError("cut")
-                server = socket.create_connection(("127.0.0.1", self.target_port))
-            except OSError:
-                client.close()
-                continue
-            for one in (client, server):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.accepted += 1
-            self.links.add(Link(self, self.accepted, client, server))
+            with self.changing:
+                self.connect(client)
+
+    def connect(self, client):
+        try:
+            if not self.is_up:
+                raise OSError("cut")
+            server = socket.create_connection(("127.0.0.1", self.target_port))
+        except OSError:
+            client.close()
+            return
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.accepted += 1
+        self.links.add(Link(self, self.accepted, client, server))
 
     # ---- for the test's thread ----
 
@@ -226,13 +231,15 @@ class FaultProxy:
 
     def cut(self):
         """No connection, and no new one."""
-        self.is_up = False
-        self.drop_links()
+        with self.changing:
+            self.is_up = False
+            self.drop_links()
 
     def aim(self, target_port):
         """Another broker for everybody."""
-        self.target_port = target_port
-        self.drop_links()
+        with self.changing:
+            self.target_port = target_port
+            self.drop_links()
 
 
 NAMES = ("drop", "duplicate", "reorder", "corrupt", "delay", "throttle", "truncate", "reset",
