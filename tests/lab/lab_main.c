@@ -157,10 +157,14 @@ static int run(struct story *story) {
 /* --- the program ------------------------------------------------------------------------- */
 
 static int usage(void) {
-    (void)fprintf(
-        stderr,
-        "usage: lab --models FOLDER [--days N] [--seed N] [--buses N] [--meters N]\n"
-        "           [--model ID] [--period SECONDS] [--site FILE] [--calm | --faults N]\n");
+    (void)fprintf(stderr,
+                  "usage: lab --models FOLDER [--days N] [--seed N] [--buses N] [--meters N]\n"
+                  "           [--model ID] [--period SECONDS] [--site FILE] [--script FILE]\n"
+                  "           [--calm | --faults N]\n"
+                  "\n"
+                  "FILE: the section buses, lines memory:BUS; and the sections simulation and "
+                  "script,\n"
+                  "as in a file of metergate-sim. LAB=... passes options on from make lab.\n");
     return EX_USAGE;
 }
 
@@ -203,17 +207,17 @@ static int run_in_folder(struct story *story) {
     return code;
 }
 
-static bool read_site(struct story *story, const char *path) {
+/* The whole of a file, as text. */
+static bool read_text(const char *path, char *text) {
     FILE *file = fopen(path, "re");
     if (!file) {
         perror(path);
         return false;
     }
-    const size_t len = fread(story->site, 1, sizeof story->site - 1, file);
-    story->site[len] = '\0';
-    story->config.site = story->site;
+    const size_t len = fread(text, 1, TEXT_MAX - 1, file);
+    text[len] = '\0';
     (void)fclose(file);
-    return len > 0 && len < sizeof story->site - 1;
+    return len > 0 && len < TEXT_MAX - 1;
 }
 
 static bool take_option(struct story *story, int option, const char *text) {
@@ -229,7 +233,11 @@ static bool take_option(struct story *story, int option, const char *text) {
         story->is_calm = true;
         return true;
     case 'i':
-        return read_site(story, text);
+        story->config.site = story->site;
+        return read_text(text, story->site);
+    case 't':
+        story->config.script = story->script;
+        return read_text(text, story->script);
     case 'n':
         return parse(text, 1, INT64_MAX, &story->faults);
     case 'd':
@@ -251,17 +259,13 @@ static bool take_option(struct story *story, int option, const char *text) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"models", required_argument, NULL, 'f'},
-                                            {"model", required_argument, NULL, 'o'},
-                                            {"days", required_argument, NULL, 'd'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"buses", required_argument, NULL, 'b'},
-                                            {"meters", required_argument, NULL, 'm'},
-                                            {"period", required_argument, NULL, 'p'},
-                                            {"calm", no_argument, NULL, 'c'},
-                                            {"site", required_argument, NULL, 'i'},
-                                            {"faults", required_argument, NULL, 'n'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"models", required_argument, NULL, 'f'}, {"model", required_argument, NULL, 'o'},
+        {"days", required_argument, NULL, 'd'},   {"seed", required_argument, NULL, 's'},
+        {"buses", required_argument, NULL, 'b'},  {"meters", required_argument, NULL, 'm'},
+        {"period", required_argument, NULL, 'p'}, {"calm", no_argument, NULL, 'c'},
+        {"site", required_argument, NULL, 'i'},   {"script", required_argument, NULL, 't'},
+        {"faults", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
     struct story *story = calloc(1, sizeof *story);
     if (!story) {
         return EX_OSERR;

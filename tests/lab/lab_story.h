@@ -10,13 +10,14 @@
 
 #include "tests/lab/lab.h"
 
-enum { SITE_MAX = 65536 };
+enum { TEXT_MAX = 65536 };
 
 struct story {
     struct lab lab;
     struct lab_config config;
     char models[PATH_MAX];
-    char site[SITE_MAX];
+    char site[TEXT_MAX];
+    char script[TEXT_MAX];
     int64_t days;
     int64_t faults; /* 0 = no storm */
     bool is_calm;
