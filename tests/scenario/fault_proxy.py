@@ -253,7 +253,7 @@ def main():
     parser.add_argument("broker_port", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("faults", nargs="*", metavar="DIRECTION:FAULT[:CHANCE[:AMOUNT]]")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     proxy = FaultProxy(arguments.broker_port, arguments.listen_port, arguments.seed)
     for text in arguments.faults:
         direction, name, *numbers = text.split(":")
