@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROGRESS_OPS = 100000, CHECK_MS = 4000 };
+enum { PROGRESS_OPS = 100000, CHECK_MS = 4000, WRITE_AGAIN_BYTES = 16384 };
 
 enum gw_status db_failed(struct db *db, const char *what) {
     const int code = sqlite3_extended_errcode(db->sqlite);
@@ -145,6 +146,60 @@ static enum gw_status configure(struct db *db) {
     return status;
 }
 
+/* Writes a file's bytes again, each where it was, and syncs them. */
+static int write_again(sqlite3_file *file) {
+    char chunk[WRITE_AGAIN_BYTES];
+    sqlite3_int64 size = 0;
+    int code = file->pMethods->xFileSize(file, &size);
+    for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size; at += WRITE_AGAIN_BYTES) {
+        const sqlite3_int64 left = size - at;
+        const int len = left < WRITE_AGAIN_BYTES ? (int)left : WRITE_AGAIN_BYTES;
+        code = file->pMethods->xRead(file, chunk, len, at);
+        code = code == SQLITE_OK ? file->pMethods->xWrite(file, chunk, len, at) : code;
+    }
+    return code == SQLITE_OK && size > 0 ? file->pMethods->xSync(file, SQLITE_SYNC_FULL) : code;
+}
+
+/*
+ * What a WAL still held when its last process ended may be in the kernel's cache alone: never
+ * synced before a kill, or given up by a sync that failed and read back all the same. A later
+ * sync would not write it, and whatever is appended behind it would go with it when the power
+ * does. So it is written again before anyone relies on it. The lock is ours alone by now.
+ */
+static enum gw_status settle_wal(struct db *db) {
+    sqlite3_file *wal = NULL;
+    const int code =
+        sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (code != SQLITE_OK || !wal || !wal->pMethods) {
+        (void)snprintf(db->error, sizeof db->error, "there is no WAL (SQLite %d)", code);
+        return GW_ESTORAGE;
+    }
+    const int written = write_again(wal);
+    if (written != SQLITE_OK) {
+        (void)snprintf(db->error, sizeof db->error, "the WAL cannot be written again: %s",
+                       sqlite3_errstr(written));
+    }
+    return written == SQLITE_OK ? GW_OK : written == SQLITE_FULL ? GW_ENOSPACE : GW_ESTORAGE;
+}
+
+/* The names of the files too: SQLite syncs that of a WAL only in the process that makes it. */
+static enum gw_status settle_names(struct db *db, const char *path) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int len = slash ? (int)(slash - path) + 1 : 1;
+    (void)snprintf(folder, sizeof folder, "%.*s", len, slash ? path : ".");
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (!is_synced) {
+        (void)snprintf(db->error, sizeof db->error, "its folder cannot be synced: %s",
+                       strerrordesc_np(errno));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_synced ? GW_OK : GW_ESTORAGE;
+}
+
 struct time_limit {
     const struct clock *clock;
     int64_t until_ms;
@@ -266,6 +321,12 @@ enum gw_status db_open(struct db *db, const char *path, const char *const *steps
     status = sqlite3_open_v2(path, &db->sqlite, flags, NULL) == SQLITE_OK
                  ? configure(db)
                  : db_failed(db, "open");
+    if (status == GW_OK) {
+        status = settle_wal(db);
+    }
+    if (status == GW_OK) {
+        status = settle_names(db, path);
+    }
     if (status == GW_OK) {
         status = check_integrity(db, clock);
     }
