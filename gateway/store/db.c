@@ -7,11 +7,27 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PROGRESS_OPS = 100000, CHECK_MS = 4000, WRITE_AGAIN_BYTES = 16384 };
+
+/* What a failed system call on a file means. */
+static enum gw_status errno_status(int error) {
+    switch (error) {
+    case EIO:
+        return GW_ESTORAGE;
+    case ENOSPC:
+    case EDQUOT:
+        return GW_ENOSPACE;
+    case ENOMEM:
+        return GW_ENOMEM;
+    default:
+        return GW_EPERMISSION;
+    }
+}
 
 enum gw_status db_failed(struct db *db, const char *what) {
     const int code = sqlite3_extended_errcode(db->sqlite);
@@ -28,8 +44,9 @@ enum gw_status db_failed(struct db *db, const char *what) {
         return GW_EDAMAGED;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
         return GW_EPERMISSION;
+    case SQLITE_CANTOPEN:
+        return errno_status(sqlite3_system_errno(db->sqlite));
     default:
         return GW_ESTORAGE;
     }
@@ -102,8 +119,9 @@ static enum gw_status claim_file(struct db *db, const char *path) {
         const int fd =
             errno == ENOENT ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
         if (fd < 0) {
-            (void)snprintf(db->error, sizeof db->error, "%s: %s", path, strerrordesc_np(errno));
-            return GW_EPERMISSION;
+            const int error = errno;
+            (void)snprintf(db->error, sizeof db->error, "%s: %s", path, strerrordesc_np(error));
+            return errno_status(error);
         }
         (void)close(fd);
         return GW_OK;
@@ -210,6 +228,14 @@ static int is_past(void *context) {
     return clock_mono_ms(limit->clock) > limit->until_ms;
 }
 
+/* A page that could not be read is no damaged page: quick_check tells both the same way. */
+static enum gw_status judge_answer(const char *answer) {
+    const char *code = strstr(answer, "error code=");
+    const bool is_read_error = strstr(answer, "failed to get page") ||
+                               (code && (strtol(code + 11, NULL, 10) & 0xff) != SQLITE_CORRUPT);
+    return strcmp(answer, "ok") == 0 ? GW_OK : is_read_error ? GW_ESTORAGE : GW_EDAMAGED;
+}
+
 /* quick_check within a time limit: a store of years must not keep the meters waiting. */
 static enum gw_status check_integrity(struct db *db, const struct clock *clock) {
     struct time_limit limit = {.clock = clock, .until_ms = clock_mono_ms(clock) + CHECK_MS};
@@ -224,9 +250,10 @@ static enum gw_status check_integrity(struct db *db, const struct clock *clock) 
     enum gw_status status = GW_OK;
     if (code == SQLITE_ROW) {
         const char *answer = (const char *)sqlite3_column_text(statement, 0);
-        if (answer && strcmp(answer, "ok") != 0) {
-            (void)snprintf(db->error, sizeof db->error, "quick_check: %.200s", answer);
-            status = GW_EDAMAGED;
+        status = answer ? judge_answer(answer) : GW_ENOMEM;
+        if (status != GW_OK) {
+            (void)snprintf(db->error, sizeof db->error, "quick_check: %.200s",
+                           answer ? answer : gw_status_text(status));
         }
     } else if (code != SQLITE_INTERRUPT) {
         status = db_failed(db, "quick_check");

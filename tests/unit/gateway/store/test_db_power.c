@@ -105,3 +105,18 @@ Power_Test(what_a_failed_sync_gave_up_does_not_take_later_commits_with_it) {
         check_seen_stays(DISK_UNSYNC, 1 + seed % count, seed, "INSERT INTO reading VALUES(2)");
     }
 }
+
+Power_Test(a_disk_that_fails_is_neither_damage_nor_a_wrong_permission) {
+    cr_assert_eq(visit("INSERT INTO reading WITH RECURSIVE n(x) AS (VALUES(1) UNION ALL"
+                       " SELECT x + 1 FROM n WHERE x < 90) SELECT zeroblob(3000) FROM n"),
+                 90);
+    const uint64_t count = count_operations(DISK_EIO);
+    for (uint64_t at = 1; at <= count; at++) {
+        arm(DISK_EIO, at, false);
+        const int code = visit("SELECT 1");
+        cr_assert_neq(code, FAILED + GW_EDAMAGED, "operation %lu: %s", (unsigned long)at,
+                      disk_operation_name(disk_failed_operation(disk)));
+        cr_assert_neq(code, FAILED + GW_EPERMISSION, "operation %lu: %s", (unsigned long)at,
+                      disk_operation_name(disk_failed_operation(disk)));
+    }
+}
