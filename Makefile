@@ -1,5 +1,5 @@
 # A thin front to the CMake presets; see CMakePresets.json for what each one means.
-.PHONY: all demo test fuzz lab tidy races format format-check deps clean
+.PHONY: all demo test crash fuzz lab tidy races format format-check deps clean
 
 all:
 	cmake --preset release
@@ -25,6 +25,13 @@ lab: deps
 	cmake --preset proof
 	cmake --build --preset proof --target lab_run
 	build/proof/tests/lab/lab --models config/models --days $(DAYS) --seed $(SEED) $(LAB)
+
+# power cuts, failing disks, failing memory, kills of the daemon; see tests/crash/run
+CUTS ?= 5000
+crash: deps
+	cmake --preset proof
+	cmake --build --preset proof
+	tests/crash/run build/proof $(CUTS)
 
 races: deps
 	cmake --workflow --preset races
