@@ -290,21 +290,33 @@ static enum gw_status migrate(struct db *db, const char *const *steps, size_t st
     return db_commit(db);
 }
 
-/* Is each row of a fresh schema in the file as well, word for word? */
+/* Is this row of a fresh schema in the file as well, word for word? */
+static enum gw_status find_row(struct db *db, sqlite3_stmt *fresh, sqlite3_stmt *ours) {
+    for (int i = 0; i < 3; i++) {
+        if (sqlite3_bind_value(ours, i + 1, sqlite3_column_value(fresh, i)) != SQLITE_OK) {
+            return db_failed(db, "its schema cannot be checked");
+        }
+    }
+    const int code = sqlite3_step(ours);
+    enum gw_status status = GW_OK;
+    if (code == SQLITE_DONE) {
+        (void)snprintf(db->error, sizeof db->error, "its %s \"%s\" is not what it was",
+                       sqlite3_column_text(fresh, 0), sqlite3_column_text(fresh, 1));
+        status = GW_EDAMAGED;
+    } else if (code != SQLITE_ROW) {
+        status = db_failed(db, "its schema cannot be read");
+    }
+    sqlite3_reset(ours);
+    return status;
+}
+
 static enum gw_status compare_schemas(struct db *db, sqlite3_stmt *fresh, sqlite3_stmt *ours) {
     enum gw_status status = GW_OK;
-    while (status == GW_OK && sqlite3_step(fresh) == SQLITE_ROW) {
-        for (int i = 0; i < 3; i++) {
-            sqlite3_bind_value(ours, i + 1, sqlite3_column_value(fresh, i));
-        }
-        if (sqlite3_step(ours) != SQLITE_ROW) {
-            (void)snprintf(db->error, sizeof db->error, "its %s \"%s\" is not what it was",
-                           sqlite3_column_text(fresh, 0), sqlite3_column_text(fresh, 1));
-            status = GW_EDAMAGED;
-        }
-        sqlite3_reset(ours);
+    int code = SQLITE_DONE;
+    while (status == GW_OK && (code = sqlite3_step(fresh)) == SQLITE_ROW) {
+        status = find_row(db, fresh, ours);
     }
-    return status;
+    return status == GW_OK && code != SQLITE_DONE ? GW_ENOMEM : status;
 }
 
 /*
