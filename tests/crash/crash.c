@@ -26,6 +26,7 @@ static const char *const help =
     "  --errors      every operation of the disk fails, once and for ever\n"
     "  --alloc       every allocation fails, once and for ever\n"
     "  --teeth       a careless database must be found out\n"
+    "  --flow F      what is cut: store (its calls, one by one) or lab (the whole gateway)\n"
     "  --seed S      another chance (1)\n"
     "  --chain C     of --cuts only this chain\n"
     "  --cycles N    how long a run is (12)\n"
@@ -54,6 +55,7 @@ struct wanted {
     bool teeth;
     bool help;
     const char *oracle;
+    const char *flow;
 };
 
 static void take_option(struct wanted *wanted, int option, const char *text) {
@@ -78,6 +80,9 @@ static void take_option(struct wanted *wanted, int option, const char *text) {
     case 'o':
         wanted->oracle = text;
         break;
+    case 'f':
+        wanted->flow = text;
+        break;
     default:
         wanted->errors = wanted->errors || option == 'e';
         wanted->alloc = wanted->alloc || option == 'a';
@@ -87,17 +92,13 @@ static void take_option(struct wanted *wanted, int option, const char *text) {
 }
 
 static bool parse(int argc, char **argv, struct wanted *wanted) {
-    static const struct option names[] = {{"cuts", required_argument, NULL, 'c'},
-                                          {"errors", no_argument, NULL, 'e'},
-                                          {"alloc", no_argument, NULL, 'a'},
-                                          {"teeth", no_argument, NULL, 't'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"chain", required_argument, NULL, 'n'},
-                                          {"cycles", required_argument, NULL, 'y'},
-                                          {"stride", required_argument, NULL, 'r'},
-                                          {"oracle", required_argument, NULL, 'o'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"cuts", required_argument, NULL, 'c'},   {"errors", no_argument, NULL, 'e'},
+        {"alloc", no_argument, NULL, 'a'},        {"teeth", no_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},   {"chain", required_argument, NULL, 'n'},
+        {"cycles", required_argument, NULL, 'y'}, {"stride", required_argument, NULL, 'r'},
+        {"oracle", required_argument, NULL, 'o'}, {"flow", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     int option;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -105,6 +106,10 @@ static bool parse(int argc, char **argv, struct wanted *wanted) {
             return false;
         }
         take_option(wanted, option, optarg);
+    }
+    if (wanted->flow && strcmp(wanted->flow, "lab") != 0 &&
+        strcmp(wanted->flow, "store") != 0) {
+        return false;
     }
     return optind == argc && (wanted->plan.cuts > 0 || wanted->errors || wanted->alloc ||
                               wanted->teeth || wanted->help);
@@ -138,6 +143,10 @@ static void run_all(struct trial *trial, const struct wanted *wanted) {
     }
 }
 
+static const struct flow *flow_named(const char *name) {
+    return name && strcmp(name, "lab") == 0 ? &flow_lab : &flow_store;
+}
+
 /* The oracle, unless it was named, lies where this program does. */
 static void find_oracle(const char *program, char *path, size_t size) {
     const char *slash = strrchr(program, '/');
@@ -162,7 +171,7 @@ int main(int argc, char **argv) {
     clock_init(&clock);
     const int64_t begin_ms = clock_mono_ms(&clock);
     if (alloc_install() != SQLITE_OK ||
-        !trial_init(&trial, &flow_store, wanted.oracle ? wanted.oracle : oracle)) {
+        !trial_init(&trial, flow_named(wanted.flow), wanted.oracle ? wanted.oracle : oracle)) {
         return EXIT_BROKEN;
     }
     run_all(&trial, &wanted);

@@ -33,6 +33,7 @@ struct flow_run {
     unsigned cycles; /* how long, when nothing fails */
     bool is_left;    /* at its end nothing is closed: the process just goes */
     const struct witness *witness;
+    const char *folder; /* for files that matter to this run alone */
     void *memory; /* FLOW_MEMORY_BYTES, outside of the process: zero when a chain begins */
 };
 
@@ -46,5 +47,7 @@ struct flow {
 
 /* Store, wire, drain and head-end, one after the other, under a clock of its own. */
 extern const struct flow flow_store;
+/* A whole gateway that polls simulated meters, and the head-end: tests/lab. */
+extern const struct flow flow_lab;
 
 #endif

@@ -172,6 +172,7 @@ static void live(struct trial *trial, const struct run_plan *plan, int fd) {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     const struct witness witness = {.fd = fd};
     const struct flow_run run = {.chain = &trial->chain,
+                                 .folder = trial->folder,
                                  .seed = plan->seed,
                                  .cycles = plan->cycles,
                                  .is_left = plan->is_left,
@@ -332,11 +333,20 @@ static pid_t spawn_oracle(const struct trial *trial, char *const *arguments, int
     if (pipe2(fds, O_CLOEXEC) != 0) {
         return -1;
     }
+    /* Ctrl-C is for the runner, which lets the oracle finish */
+    posix_spawnattr_t attributes;
+    sigset_t blocked;
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGINT);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &blocked);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
     pid_t pid = -1;
-    errno = posix_spawn(&pid, trial->oracle, &actions, NULL, arguments, environ);
+    errno = posix_spawn(&pid, trial->oracle, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     (void)close(fds[1]);
     *out = fds[0];
     return errno == 0 ? pid : -1;
@@ -384,10 +394,11 @@ bool trial_judge(struct trial *trial) {
     const int error = disk_export(trial->disk, DISK_BOTH, image);
     int out = -1;
     const pid_t pid = error ? -1 : ask(trial, &out);
-    if (pid < 0) {
-        trial_violated(trial, "the oracle %s cannot be asked: %s", trial->oracle,
-                       strerrordesc_np(error ? error : errno));
-        return false;
+    if (pid < 0) { /* without an oracle nothing is worth the trouble */
+        (void)fprintf(stderr, "crash: %s or the folder %s: %s\n", trial->oracle, trial->folder,
+                      strerrordesc_np(error ? error : errno));
+        trial_done(trial);
+        _exit(1);
     }
     const uint64_t before = trial->tally.violations;
     hear(trial, out);

@@ -51,8 +51,16 @@ static void path_of(const struct lab *lab, const char *name, char *path) {
     (void)snprintf(path, LAB_PATH_MAX, "%s/%s", lab->config.folder, name);
 }
 
+static void place(const struct lab *lab, const char *wanted, const char *name, char *path) {
+    if (wanted) {
+        (void)snprintf(path, LAB_PATH_MAX, "%s", wanted);
+    } else {
+        path_of(lab, name, path);
+    }
+}
+
 void lab_store_path(const struct lab *lab, char *path) {
-    path_of(lab, "gateway.db", path);
+    place(lab, lab->config.store, "gateway.db", path);
 }
 
 static FILE *create(struct lab *lab, const char *name) {
@@ -102,16 +110,18 @@ static void write_key(const struct lab *lab, FILE *file) {
 }
 
 static bool write_gateway(struct lab *lab) {
+    char store[LAB_PATH_MAX];
     FILE *file = create(lab, "gateway.yaml");
     if (!file) {
         return false;
     }
+    lab_store_path(lab, store);
     (void)fprintf(file,
                   "gateway: {operator: lab, site: house, id: gw-1, models: %s, log_level: "
-                  "error}\nstore:\n  path: gateway.db\n  min_free_mib: 16\n%s"
+                  "error}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
                   "sync:\n  broker: mqtt://127.0.0.1\n  plaintext_on_loopback: true\n"
                   "  backfill_delay: 10s\n",
-                  lab->config.models, lab->config.gateway);
+                  lab->config.models, store, lab->config.gateway);
     write_key(lab, file);
     write_buses(lab, file);
     return fclose(file) == 0;
@@ -143,6 +153,7 @@ static bool open_building(struct lab *lab) {
 
 bool lab_open(struct lab *lab, const struct lab_config *config) {
     *lab = (struct lab){.config = *config,
+                        .now_us = config->start_us,
                         .wall_from_ms = start_utc_ms,
                         .is_synced = true,
                         .random = config->seed,
@@ -235,7 +246,7 @@ static void act_gateway(struct lab *lab) {
 
 enum gw_status lab_start_headend(struct lab *lab) {
     char error[MIRROR_ERROR_MAX] = "";
-    path_of(lab, "mirror.db", lab->mirror_path);
+    place(lab, lab->config.mirror, "mirror.db", lab->mirror_path);
     lab->mirror_config = (struct mirror_config){
         .path = lab->mirror_path, .min_free_mib = 16, .clock = &lab->clock};
     struct headend_config config = {.operator_id = "lab",

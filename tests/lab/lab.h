@@ -39,6 +39,13 @@ struct lab_config {
     int64_t period_s;
     const char *script;  /* of the simulator (sim_building.h), "" = none */
     const char *gateway; /* further lines of the gateway's section "store", "" = none */
+    const char *store;   /* where the databases are; NULL = in the folder */
+    const char *mirror;
+    int64_t start_us; /* when it begins: later than what its databases know */
+    /* Sees every message of either end before it goes on its way; NULL = nobody does. */
+    void (*observe)(void *context, bool is_up, const char *topic, const uint8_t *payload,
+                    size_t len);
+    void *context;
 };
 
 /* Somebody who acts at times. */

@@ -46,6 +46,13 @@ void lab_link_done(struct lab *lab) {
     drop_all(&lab->link);
 }
 
+static void observe(const struct lab *lab, bool is_up, const char *topic,
+                    const uint8_t *payload, size_t len) {
+    if (lab->config.observe) {
+        lab->config.observe(lab->config.context, is_up, topic, payload, len);
+    }
+}
+
 /* Nothing overtakes on a connection: the queue is in order of arrival at each end. */
 static bool send(struct lab *lab, const struct lab_message *head, const char *topic,
                  const uint8_t *payload) {
@@ -118,6 +125,7 @@ enum gw_status mqtt_publish(struct mqtt *mqtt, const char *topic, bool retained,
     struct lab *lab = mqtt->lab;
     struct lab_link *link = &lab->link;
     (void)retained;
+    observe(lab, true, topic, payload, len);
     if (!mqtt->is_up || link->is_cut) {
         return GW_OK; /* into the void: nobody says so */
     }
@@ -217,6 +225,7 @@ void lab_link_heal(struct lab *lab) {
 enum gw_status lab_link_publish(void *context, const char *topic, const uint8_t *payload,
                                 size_t len) {
     struct lab *lab = context;
+    observe(lab, false, topic, payload, len);
     const struct lab_message down = {.at_us = lab->now_us + lab->link.latency_us, .len = len};
     const bool is_heard = lab->link.client && lab->link.client->is_up && !lab->link.is_cut;
     return !is_heard || send(lab, &down, topic, payload) ? GW_OK : GW_EFULL;
