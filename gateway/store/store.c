@@ -70,6 +70,7 @@ struct store {
     uint64_t head;
     uint64_t acked;
     bool acked_unwritten; /* newer than in the file */
+    bool acked_waits;     /* and has been since the last housekeeping */
     uint64_t tail;        /* oldest reading in the table; head + 1 when there is none */
     uint64_t thinned;
     int64_t floor_ms;
@@ -263,6 +264,7 @@ static enum gw_status commit(struct store *store, enum gw_status status) {
     }
     status = db_commit(&store->db);
     store->acked_unwritten &= status != GW_OK;
+    store->acked_waits = false;
     return status;
 }
 
@@ -541,10 +543,16 @@ static enum gw_status thin(struct store *store) {
     return status;
 }
 
-/* An acknowledgement that no reading came after to carry it along. */
+/* An acknowledgement that no transaction carried along since the last housekeeping. One that is
+ * younger waits for the next reading: a commit of its own would cost a sync. */
 static enum gw_status keep_acked(struct store *store) {
+    if (!store->acked_waits) {
+        store->acked_waits = store->acked_unwritten;
+        return GW_OK;
+    }
     const enum gw_status status = write_acked(store);
     store->acked_unwritten &= status != GW_OK;
+    store->acked_waits = store->acked_unwritten;
     return status;
 }
 

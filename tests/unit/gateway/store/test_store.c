@@ -202,13 +202,32 @@ Store_Test(everything_is_there_after_opening_again) {
     store_close(store);
 }
 
-Store_Test(housekeeping_writes_an_acknowledgement_down) {
+Store_Test(housekeeping_writes_down_an_acknowledgement_that_nothing_carried) {
+    open_it();
+    append(50);
+    cr_assert_eq(store_acknowledge(store, 50), GW_OK);
+    tend();
+    tend();
+    reopen();
+    cr_assert_eq(store_acked(store), 50);
+    store_close(store);
+}
+
+/* A commit of its own at each housekeeping would be a sync in six. */
+Store_Test(a_young_acknowledgement_waits_for_the_next_reading) {
     open_it();
     append(50);
     cr_assert_eq(store_acknowledge(store, 50), GW_OK);
     tend();
     reopen();
-    cr_assert_eq(store_acked(store), 50);
+    cr_assert_eq(store_acked(store), 0, "it had a commit of its own");
+    cr_assert_eq(store_acknowledge(store, 50), GW_OK);
+    tend();
+    append(1);
+    cr_assert_eq(store_acknowledge(store, 51), GW_OK);
+    tend();
+    reopen();
+    cr_assert_eq(store_acked(store), 50, "it was not carried along, or had its own commit");
     store_close(store);
 }
 
