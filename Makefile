@@ -1,5 +1,5 @@
 # A thin front to the CMake presets; see CMakePresets.json for what each one means.
-.PHONY: all demo test crash fuzz lab tidy races format format-check deps clean
+.PHONY: all bench clean crash demo deps format format-check fuzz lab races test tidy
 
 all:
 	cmake --preset release
@@ -13,6 +13,11 @@ demo: deps all
 
 test: deps
 	cmake --workflow --preset check
+
+# make bench ONLY="start_ms wakeups" measures some, ONLY=--quick what no clock decides
+bench: deps all
+	cmake --build --preset release --target bench_programs
+	/usr/bin/python3 tests/bench/bench.py $(ONLY)
 
 SECONDS ?= 60
 fuzz: deps

@@ -10,9 +10,9 @@ is met or not; 1 when one could not be; 64 for a usage fault.
 """
 import argparse, pathlib, signal, subprocess, sys, time
 import harness
-import bus
+import bus, storage, sync
 
-GROUPS = (bus,)
+GROUPS = (bus, storage, sync)
 
 
 def arguments():
@@ -73,6 +73,7 @@ def main():
     if options.list:
         print("\n".join(harness.GOALS))
         return 0
+    harness.is_quick = options.quick
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     failed = measure_all(options)

@@ -45,6 +45,7 @@ NOT_YET = {
 }
 
 figures = {}
+is_quick = False  # --quick
 
 
 class Failed(Exception):
@@ -119,8 +120,9 @@ def median(values):
 
 
 @contextlib.contextmanager
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="metergate-bench-"))
+def folder(base=None):
+    """A temporary folder; base: on that disk, since /tmp may be memory."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="metergate-bench-", dir=base))
     try:
         yield path
     finally:

@@ -40,11 +40,12 @@ struct task {
     size_t batch;
     int64_t readings;
     struct count count;
-    int64_t commits;
-    int64_t now_us; /* driven */
+    int64_t commits;      /* of readings */
+    int64_t housekeeping; /* transactions of store_tend */
+    int64_t now_us;       /* driven */
 };
 
-/* What is measured: commits one batch; is_last: and closes. */
+/* What is measured, one batch a commit. */
 struct subject {
     void *(*open)(struct task *task);
     void (*commit)(struct task *task, void *state, const struct store_reading *readings);
@@ -97,7 +98,9 @@ static void ours_commit(struct task *task, void *state, const struct store_readi
     bool is_good = store_append(ours->store, readings, task->batch) == GW_OK;
     is_good &= store_acknowledge(ours->store, before) == GW_OK; /* the cloud is one behind */
     if (++ours->commits % TEND_EVERY == 0) {
+        const int64_t syncs = task->count.syncs;
         is_good &= store_tend(ours->store) == GW_OK;
+        task->housekeeping += task->count.syncs > syncs;
     }
     if (!is_good) {
         tool_fail(program, store_error(ours->store));
@@ -242,6 +245,7 @@ static int64_t run(const struct subject *subject, struct task *task) {
         if (!is_warm && done >= warm_up) {
             task->count = (struct count){0};
             task->commits = 0;
+            task->housekeeping = 0;
             is_warm = true;
         }
         readings_fill(readings, task->batch, (uint64_t)done);
@@ -265,8 +269,9 @@ int main(int argc, char **argv) {
     task.readings = tool_number(program, argv[4], 1, INT64_MAX);
     const int64_t counted = run(subject_named(argv[1]), &task);
     (void)printf("{\"readings\": %lld, \"commits\": %lld, \"bytes\": %lld, \"blocks\": %lld, "
-                 "\"syncs\": %lld}\n",
+                 "\"syncs\": %lld, \"housekeeping\": %lld}\n",
                  (long long)counted, (long long)task.commits, (long long)task.count.bytes,
-                 (long long)task.count.blocks, (long long)task.count.syncs);
+                 (long long)task.count.blocks, (long long)task.count.syncs,
+                 (long long)task.housekeeping);
     return 0;
 }
