@@ -176,7 +176,7 @@ def count_instructions(where, name, registers):
         seen = []
         for _ in range(TRIES):
             with Line(where, INSTRUCTION_BAUD, SLAVES) as line:
-                seen.append(callgrind(where, function, program, line.path, INSTRUCTION_BAUD, SLAVES,
+                seen.append(callgrind(where, (function,), program, line.path, INSTRUCTION_BAUD, SLAVES,
                                       what, count, 0))
         least.append(min(seen))
     return round((least[1] - least[0]) / requests)

@@ -85,34 +85,26 @@ def last_json(text, what):
     raise Failed(f"{what} said nothing")
 
 
-def run(program, *arguments, timeout=300, prefix=()):
-    """Runs a program of tests/bench; the JSON object it prints."""
+def run(program, *arguments, timeout=300, prefix=(), cpu="measured"):
+    """Runs a program of tests/bench; the JSON object it prints. cpu None: on any core."""
     command = [*prefix, PROGRAMS / program, *arguments]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
-                          timeout=timeout, stdin=subprocess.DEVNULL, preexec_fn=pin("measured"))
+                          timeout=timeout, stdin=subprocess.DEVNULL, preexec_fn=pin(cpu) if cpu else None)
     if done.returncode != 0:
         raise Failed(f"{program}: {done.stderr.strip()[-400:]}")
     return last_json(done.stdout, program)
 
 
-def callgrind(folder, function, program, *arguments):
-    """User instructions inside a function and all it calls."""
+def callgrind(folder, functions, program, *arguments):
+    """User instructions inside functions and all they call, or of the whole program for ()."""
     out = folder / "callgrind.out"
+    toggles = [f"--toggle-collect={function}" for function in functions]
     run(program, *arguments, timeout=600,
-        prefix=("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
-                f"--toggle-collect={function}"))
+        prefix=("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *toggles))
     totals = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.M)
     if not totals or int(totals.group(1)) == 0:
-        raise Failed(f"callgrind has not seen {function}")
+        raise Failed(f"callgrind has not seen {functions}")
     return int(totals.group(1))
-
-
-def can_callgrind():
-    return shutil.which("valgrind") and not is_sanitized()
-
-
-def is_sanitized():
-    return b"__asan_init" in (PROGRAMS / "poll").read_bytes()
 
 
 def median(values):
