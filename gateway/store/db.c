@@ -137,7 +137,9 @@ static enum gw_status claim_file(struct db *db, const char *path) {
     return GW_OK;
 }
 
-/* EXCLUSIVE before WAL: then there is no shared memory file and no second connection. */
+/* EXCLUSIVE before WAL: then there is no shared memory file and no second connection. The cache
+ * is small from the first look on: appending and reading in order need few pages, and memory
+ * must not grow with the backlog. */
 static enum gw_status configure(struct db *db) {
     static const char *const pragmas[] = {
         "PRAGMA locking_mode=EXCLUSIVE",  "PRAGMA auto_vacuum=NONE",
@@ -145,7 +147,7 @@ static enum gw_status configure(struct db *db) {
         "PRAGMA synchronous=FULL",        "PRAGMA mmap_size=0",
         "PRAGMA trusted_schema=OFF",      "PRAGMA cell_size_check=ON",
         "PRAGMA wal_autocheckpoint=1000", "PRAGMA journal_size_limit=8388608",
-        "BEGIN EXCLUSIVE; COMMIT"};
+        "PRAGMA cache_size=-512",         "BEGIN EXCLUSIVE; COMMIT"};
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_extended_result_codes(db->sqlite, 1);

@@ -101,6 +101,9 @@ enum gw_status mirror_open(const struct mirror_config *config, struct mirror **o
     enum gw_status status =
         db_open(&mirror->db, config->path, steps, sizeof steps / sizeof *steps, config->clock);
     const bool is_open = status == GW_OK;
+    if (status == GW_OK) { /* many gateways write at many places */
+        status = db_exec(&mirror->db, "PRAGMA cache_size=-2000");
+    }
     for (int i = 0; status == GW_OK && i < STATEMENTS; i++) {
         status = db_prepare(&mirror->db, statement_texts[i], &mirror->statements[i]);
     }
