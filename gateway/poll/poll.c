@@ -10,7 +10,7 @@
 
 #include "gateway/base/thread.h"
 
-enum { WAIT_MAX_US = 10 * 1000 * 1000 /* the watchdog wants to see the thread */ };
+enum { WAIT_MAX_US = 30 * 1000 * 1000 /* the watchdog wants to see the thread */ };
 
 struct poller {
     struct bus *bus;
