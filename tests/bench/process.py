@@ -5,7 +5,7 @@ from harness import BUILD, Failed, median, record, say
 from sync import Building, free_port, wait_for
 
 MB = 1_000_000
-IDLE_S, SETTLE_S, BACKLOG = 20, 8, 1_000_000
+IDLE_S, SETTLE_S, BACKLOG = 30, 12, 1_000_000
 
 
 def memory(pid):
