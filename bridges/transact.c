@@ -13,7 +13,9 @@ enum {
 struct inbox {
     uint8_t bytes[BUFFER_BYTES];
     size_t len;
-    size_t missing; /* bytes until the frame in progress is whole; 0 = unknown */
+    size_t missing;  /* bytes until the frame in progress is whole; 0 = unknown */
+    int64_t seen_us; /* when a byte was seen to come */
+    size_t since;    /* bytes taken after that one */
     bool damaged;
     bool foreign;
 };
@@ -173,15 +175,29 @@ static enum bridge_status prepare(struct transact *transact,
     return settle(transact);
 }
 
-/* One sleep instead of a wake-up for each byte of a frame in progress. */
-static void sleep_missing(struct transact *transact, const struct inbox *inbox,
+/* One sleep instead of a wake-up for each byte of a frame in progress. Reckoned from a byte
+ * that was seen to come: what is there after a sleep may have come up to a character's time
+ * ago. true: it has slept. */
+static bool sleep_missing(struct transact *transact, const struct inbox *inbox,
                           int64_t deadline_us) {
-    if (inbox->missing > 1) {
-        const int64_t due_us =
-            now_us(transact) - WAKE_EARLY_US + chars_us(transact, inbox->missing);
-        transact->line->ops->sleep_until(transact->line,
-                                         due_us < deadline_us ? due_us : deadline_us);
+    if (inbox->missing <= 1) {
+        return false;
     }
+    const int64_t due_us =
+        inbox->seen_us + chars_us(transact, inbox->since + inbox->missing) - WAKE_EARLY_US;
+    if (due_us <= now_us(transact)) {
+        return false;
+    }
+    transact->line->ops->sleep_until(transact->line,
+                                     due_us < deadline_us ? due_us : deadline_us);
+    return true;
+}
+
+static void note_arrival(const struct transact *transact, struct inbox *inbox, size_t got,
+                         bool has_slept) {
+    inbox->len += got;
+    inbox->since = has_slept ? inbox->since + got : 0;
+    inbox->seen_us = has_slept ? inbox->seen_us : now_us(transact);
 }
 
 /* The deadline has passed: what the bytes that came were. */
@@ -200,14 +216,14 @@ static enum bridge_status collect(struct transact *transact, const struct bridge
     struct inbox inbox = {0};
     for (;;) {
         size_t got = 0;
-        sleep_missing(transact, &inbox, deadline_us);
+        const bool has_slept = sleep_missing(transact, &inbox, deadline_us);
         const enum bridge_status status =
             transact->line->ops->read(transact->line, inbox.bytes + inbox.len,
                                       BUFFER_BYTES - inbox.len, deadline_us, &got);
         if (status != BRIDGE_OK) {
             return status == BRIDGE_ETIMEOUT ? verdict(transact, &inbox) : status;
         }
-        inbox.len += got;
+        note_arrival(transact, &inbox, got, has_slept);
         if (search(transact, bridge, exchange, &inbox, frame, len)) {
             return BRIDGE_OK;
         }

@@ -238,6 +238,25 @@ static int ask_step(size_t i, int64_t delay_us) {
     return 1;
 }
 
+/* The sleep for the rest of a frame is reckoned from bytes that may have been there for a
+ * character's time already. */
+Test(transact_virtual, a_reply_is_taken_when_its_last_byte_has_come) {
+    enum {
+        REQUEST_CHARS = 8,
+        DELAY_US = 5000,
+        LOOKS_US = 10 /* a microsecond for each read */
+    };
+    uint32_t value = 0;
+    bus_open();
+    bus.delay_us = DELAY_US;
+    cr_assert_eq(ask(1, REGISTER_1, &value), BRIDGE_OK);
+    const int64_t end_us =
+        bus.written_at_us[0] + DELAY_US + (REQUEST_CHARS + REPLY_BYTES) * CHAR_US;
+    cr_assert_leq(bus.now_us, end_us + LOOKS_US, "%lld us too late",
+                  (long long)(bus.now_us - end_us));
+    bus_done();
+}
+
 Test(transact_virtual, no_late_answer_is_ever_taken_for_another, .timeout = 110) {
     static const bool modes[] = {false, true};
     for (size_t mode = 0; mode < 2; mode++) {
