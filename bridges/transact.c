@@ -114,12 +114,12 @@ static bool search(struct transact *transact, const struct bridge *bridge,
             transact->counts.noise_bytes += at;
             return true;
         }
-        if (status == BRIDGE_OK) {
+        if (status == BRIDGE_OK && keep_from == SIZE_MAX) {
             transact->counts.foreign++;
             inbox->foreign = true;
             cut(inbox, at, n);
             continue;
-        }
+        } /* inside a frame in progress it may be that one's own content */
         if (status == BRIDGE_MORE && keep_from == SIZE_MAX) {
             keep_from = at;
             inbox->missing = n;
