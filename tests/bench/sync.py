@@ -2,6 +2,7 @@
 """Figures of the way to the cloud: bytes on the wire, the drain of a backlog to a real broker, and
 what a reading costs from the wire to the PUBACK."""
 import contextlib, shutil, socket, subprocess, sys
+import bus
 from harness import (PROGRAMS, SOURCE, Failed, callgrind, folder, last_json, median, pin, record,
                      run, say)
 
@@ -112,22 +113,9 @@ def drain_rtt_100():
 
 # ---- instructions from the wire to the PUBACK ----
 
-METERS, ROUNDS = 4, 10
-
-
 def serial_part(where):
-    """bus_step, against the simulator's meter of a shipped model, for each reading."""
-    model = SOURCE / "config/models/eastron-sdm120.yaml"
-    meters = [(f"m{i}", "eastron-sdm120", i) for i in range(1, METERS + 1)]
-    with Building(meters=meters, baud=19200) as b:
-        b.start_sim()
-        counts, readings, requests = [], [], 0
-        for rounds in (ROUNDS, 2 * ROUNDS):
-            requests = 3 * METERS * rounds
-            arguments = ("poll", b.dir / "bus0", 19200, METERS, model, requests, 0)
-            counts.append(callgrind(where, ("bus_step",), *arguments))
-            readings.append(12 * METERS * rounds)
-    return (counts[1] - counts[0]) / (readings[1] - readings[0])
+    """A reading of a shipped model; without the calls of the port."""
+    return bus.engine_part(where, SOURCE / "config/models/eastron-sdm120.yaml")[1]
 
 
 def store_part(where):
@@ -138,13 +126,16 @@ def store_part(where):
 
 
 def drain_part(where):
-    """All threads, of two backlogs; the difference leaves the start of the process out."""
+    """All threads, of two backlogs; the difference leaves the start of the process out. Opening
+    the store looks through the whole file and is taken off."""
     counts, sent = [], []
     with broker(where) as port:
         for readings in (10_000, 30_000):
             with folder() as outbox:
                 run("drain", port, outbox, readings, BATCH, cpu=None)
-                counts.append(callgrind(where, (), "drain", port, outbox, 0, BATCH))
+                again = ("drain", port, outbox, 0, BATCH)
+                counts.append(callgrind(where, (), *again)
+                              - callgrind(where, ("store_open",), *again))
                 sent.append(readings)
     return (counts[1] - counts[0]) / (sent[1] - sent[0])
 

@@ -7,6 +7,8 @@
  *                                           DEAD silent slaves, by us and by a plain client
  *   virtual late                            values of another request that were taken, by us
  *                                           and by a plain client that flushes before it asks
+ *   virtual polls MODEL.yaml BAUD REQUESTS  nothing but polls, for callgrind: bus_step without
+ *                                           what this program does in its place of a port
  *
  * The plain client is what libmodbus's loop does, with t3.5 kept: it asks one slave after
  * another and waits 500 ms for each, once.
@@ -26,7 +28,8 @@ static const char program[] = "virtual";
 enum {
     UNITS = 248,
     REGISTERS = 10,
-    REPLY_BYTES = 5 + 2 * REGISTERS,
+    REGISTERS_MAX = 125,
+    REPLY_MAX = 5 + 2 * REGISTERS_MAX,
     REQUEST_BYTES = 8,
     REPLIES_MAX = 64,
     MINUTES_MAX = 60,
@@ -46,10 +49,12 @@ static const char model_text[] =
     "  [{quantity: voltage_a, function: 3, register: 0, type: uint16},\n"
     "   {quantity: current_a, function: 3, register: 9, type: uint16}]}\n";
 
-/* A reply on its way; taken whole when its last byte has come. */
+/* A reply on its way: byte i has come when i + 1 characters have passed since its start. */
 struct reply {
-    int64_t at_us;
-    uint8_t bytes[REPLY_BYTES];
+    int64_t start_us;
+    size_t len;
+    size_t taken;
+    uint8_t bytes[REPLY_MAX];
 };
 
 struct world {
@@ -59,6 +64,7 @@ struct world {
     struct line_settings settings;
     bool is_dead[UNITS];
     bool is_late;    /* unit 1: two of three answers come after the timeout */
+    bool is_steady;  /* registers are those of 230.0, float32 */
     uint16_t number; /* of the last request; every register answers with it */
     uint64_t requests;
     struct reply replies[REPLIES_MAX];
@@ -67,6 +73,7 @@ struct world {
     uint64_t taken[MINUTES_MAX];
     uint64_t accepted;
     uint64_t wrong;
+    uint64_t readings;
 };
 
 static struct world *world_of(struct line *line) {
@@ -100,20 +107,25 @@ static int64_t delay_us(const struct world *world, uint8_t unit) {
 }
 
 static void answer(struct world *world, const uint8_t *request) {
+    static const uint16_t steady[] = {0x4366, 0x0000};
+    const size_t registers = request[5];
     if (world->reply_count == REPLIES_MAX) {
         tool_fail(program, "too many answers are on their way");
     }
-    const int64_t wait_us = line_silence_us(&world->settings) + delay_us(world, request[0]);
     struct reply *reply = &world->replies[world->reply_count++];
-    reply->at_us = world->now_us + chars_us(world, REQUEST_BYTES + REPLY_BYTES) + wait_us;
+    reply->start_us = world->now_us + chars_us(world, REQUEST_BYTES) +
+                      line_silence_us(&world->settings) + delay_us(world, request[0]);
+    reply->len = 5 + 2 * registers;
+    reply->taken = 0;
     reply->bytes[0] = request[0];
     reply->bytes[1] = request[1];
-    reply->bytes[2] = 2 * REGISTERS;
-    for (size_t i = 0; i < REGISTERS; i++) {
-        reply->bytes[3 + 2 * i] = (uint8_t)(world->number >> 8);
-        reply->bytes[4 + 2 * i] = (uint8_t)(world->number & 0xff);
+    reply->bytes[2] = (uint8_t)(2 * registers);
+    for (size_t i = 0; i < registers; i++) {
+        const uint16_t value = world->is_steady ? steady[i % 2] : world->number;
+        reply->bytes[3 + 2 * i] = (uint8_t)(value >> 8);
+        reply->bytes[4 + 2 * i] = (uint8_t)(value & 0xff);
     }
-    tool_seal(reply->bytes, REPLY_BYTES - 2);
+    tool_seal(reply->bytes, reply->len - 2);
 }
 
 static enum bridge_status virtual_set(struct line *line, const struct line_settings *settings) {
@@ -123,7 +135,7 @@ static enum bridge_status virtual_set(struct line *line, const struct line_setti
 
 static enum bridge_status virtual_write(struct line *line, const uint8_t *buf, size_t len) {
     struct world *world = world_of(line);
-    if (len != REQUEST_BYTES || buf[5] != REGISTERS) {
+    if (len != REQUEST_BYTES || buf[4] != 0 || buf[5] == 0 || buf[5] > REGISTERS_MAX) {
         tool_fail(program, "not the request that was expected");
     }
     world->requests++;
@@ -134,12 +146,19 @@ static enum bridge_status virtual_write(struct line *line, const uint8_t *buf, s
     return BRIDGE_OK;
 }
 
-/* The reply that comes first, or NULL. */
+/* When byte number at of a reply has come. */
+static int64_t byte_us(const struct world *world, const struct reply *reply, size_t at) {
+    return reply->start_us + chars_us(world, at + 1);
+}
+
+/* The reply whose next byte comes first, or NULL. */
 static struct reply *first_reply(struct world *world) {
     struct reply *first = NULL;
     for (size_t i = 0; i < world->reply_count; i++) {
-        if (!first || world->replies[i].at_us < first->at_us) {
-            first = &world->replies[i];
+        struct reply *reply = &world->replies[i];
+        if (!first ||
+            byte_us(world, reply, reply->taken) < byte_us(world, first, first->taken)) {
+            first = reply;
         }
     }
     return first;
@@ -150,17 +169,20 @@ static enum bridge_status virtual_read(struct line *line, uint8_t *buf, size_t c
     struct world *world = world_of(line);
     struct reply *first = first_reply(world);
     const int64_t until_us = deadline_us > world->now_us ? deadline_us : world->now_us;
-    if (!first || first->at_us > until_us) {
+    const int64_t at_us = first ? byte_us(world, first, first->taken) : INT64_MAX;
+    if (at_us > until_us) {
         world->now_us = until_us;
         return BRIDGE_ETIMEOUT;
     }
-    if (cap < REPLY_BYTES) {
-        tool_fail(program, "no room for an answer");
+    world->now_us = at_us > world->now_us ? at_us : world->now_us;
+    *got = 0;
+    while (*got < cap && first->taken < first->len &&
+           byte_us(world, first, first->taken) <= world->now_us) {
+        buf[(*got)++] = first->bytes[first->taken++];
     }
-    world->now_us = first->at_us > world->now_us ? first->at_us : world->now_us;
-    memcpy(buf, first->bytes, REPLY_BYTES);
-    *got = REPLY_BYTES;
-    *first = world->replies[--world->reply_count];
+    if (first->taken == first->len) {
+        *first = world->replies[--world->reply_count];
+    }
     return BRIDGE_OK;
 }
 
@@ -208,8 +230,9 @@ static void note(struct world *world, bool is_right) {
 
 /* --- the two clients ---------------------------------------------------------------------- */
 
-static void emit(void *context, const struct bus_mail *mail) {
+static void on_mail(void *context, const struct bus_mail *mail) {
     struct world *world = context;
+    world->readings += mail->kind == BUS_READING;
     if (mail->kind == BUS_READING && mail->of.reading.point == 0) {
         note(world, mail->of.reading.value_micro / MICRO == world->number);
     }
@@ -224,18 +247,13 @@ static bool is_over(const struct world *world, const struct limit *limit) {
     return world->now_us >= limit->until_us || world->requests >= limit->requests;
 }
 
-static void run_ours(struct world *world, size_t slaves, const struct limit *limit) {
-    static struct model model;
+static void run_bus(struct world *world, const struct model *model, size_t slaves,
+                    const struct limit *limit) {
     static struct site_meter meters[UNITS];
-    struct fault_list faults;
     struct bus *bus = NULL;
-    faults_init(&faults);
-    if (model_parse("b.yaml", model_text, strlen(model_text), &faults, &model) != BRIDGE_OK) {
-        tool_fail(program, "the model is not one");
-    }
     for (size_t i = 0; i < slaves; i++) {
         meters[i] = (struct site_meter){.period_ms = 1,
-                                        .model = &model,
+                                        .model = model,
                                         .address = {.len = 1, .bytes = {(uint8_t)(i + 1)}},
                                         .line = world->settings,
                                         .index = (uint32_t)i};
@@ -244,7 +262,7 @@ static void run_ours(struct world *world, size_t slaves, const struct limit *lim
     const struct bus_config config = {.site = &site,
                                       .clock = &world->clock,
                                       .open = virtual_open,
-                                      .emit = emit,
+                                      .emit = on_mail,
                                       .context = world};
     if (bus_new(&config, &bus) != GW_OK) {
         tool_fail(program, "out of memory");
@@ -256,25 +274,50 @@ static void run_ours(struct world *world, size_t slaves, const struct limit *lim
     bus_free(bus);
 }
 
+static void check_model(enum bridge_status status, const struct fault_list *faults) {
+    faults_print(faults, stderr);
+    if (status != BRIDGE_OK) {
+        tool_fail(program, "the model is not one");
+    }
+}
+
+static void run_ours(struct world *world, size_t slaves, const struct limit *limit) {
+    static struct model model;
+    struct fault_list faults;
+    faults_init(&faults);
+    check_model(model_parse("b.yaml", model_text, strlen(model_text), &faults, &model),
+                &faults);
+    faults_done(&faults);
+    run_bus(world, &model, slaves, limit);
+}
+
 static void plain_flush(struct world *world) {
-    uint8_t rest[REPLY_BYTES];
+    uint8_t rest[REPLY_MAX];
     size_t got;
     while (virtual_read(&world->line, rest, sizeof rest, world->now_us, &got) == BRIDGE_OK) {
     }
 }
 
+static size_t plain_receive(struct world *world, uint8_t *reply, size_t want) {
+    const int64_t until_us = world->now_us + chars_us(world, REQUEST_BYTES + want) + TIMEOUT_US;
+    size_t have = 0;
+    size_t got = 0;
+    while (have < want &&
+           virtual_read(&world->line, reply + have, want - have, until_us, &got) == BRIDGE_OK) {
+        have += got;
+    }
+    return have;
+}
+
 /* What libmodbus 3.1.6 compares: checksum, unit and function, the byte count. */
 static void plain_ask(struct world *world, uint8_t unit) {
     uint8_t request[REQUEST_BYTES] = {unit, 3, 0, 0, 0, REGISTERS};
-    uint8_t reply[REPLY_BYTES];
-    size_t got = 0;
+    uint8_t reply[REPLY_MAX];
+    const size_t want = 5 + 2 * REGISTERS;
     tool_seal(request, REQUEST_BYTES - 2);
     plain_flush(world);
     (void)virtual_write(&world->line, request, sizeof request);
-    const int64_t until_us =
-        world->now_us + chars_us(world, REQUEST_BYTES + REPLY_BYTES) + TIMEOUT_US;
-    if (virtual_read(&world->line, reply, sizeof reply, until_us, &got) == BRIDGE_OK &&
-        reply[0] == unit) {
+    if (plain_receive(world, reply, want) == want && reply[0] == unit) {
         note(world, ((unsigned)reply[3] << 8 | reply[4]) == world->number);
     }
     world->now_us += line_silence_us(&world->settings);
@@ -358,14 +401,35 @@ static void measure_late(void) {
                  (unsigned long long)plain_accepted, (unsigned long long)plain_wrong);
 }
 
+enum { POLLED_SLAVES = 32 };
+
+static void measure_polls(char **argv) {
+    static struct world world;
+    static struct model model;
+    struct fault_list faults;
+    faults_init(&faults);
+    check_model(model_load(argv[2], &faults, &model), &faults);
+    faults_done(&faults);
+    world_init(&world, (uint32_t)tool_number(program, argv[3], 300, 460800));
+    world.is_steady = true;
+    const struct limit limit = {
+        .until_us = INT64_MAX, .requests = (uint64_t)tool_number(program, argv[4], 1, 1000000)};
+    run_bus(&world, &model, POLLED_SLAVES, &limit);
+    (void)printf("{\"requests\": %llu, \"readings\": %llu}\n",
+                 (unsigned long long)world.requests, (unsigned long long)world.readings);
+}
+
 int main(int argc, char **argv) {
     log_set_level(LOG_LEVEL_ERROR);
     if (argc == 6 && strcmp(argv[1], "dead") == 0) {
         measure_dead(argv);
     } else if (argc == 2 && strcmp(argv[1], "late") == 0) {
         measure_late();
+    } else if (argc == 5 && strcmp(argv[1], "polls") == 0) {
+        measure_polls(argv);
     } else {
-        tool_fail(program, "usage: virtual dead BAUD SLAVES DEAD MINUTES | late");
+        tool_fail(program, "usage: virtual dead BAUD SLAVES DEAD MINUTES | late | "
+                           "polls MODEL.yaml BAUD REQUESTS");
     }
     return 0;
 }
