@@ -45,7 +45,9 @@ static size_t put_text(uint8_t *at, const char *text) {
     const size_t len = strlen(text);
     at[0] = (uint8_t)(len >> 8);
     at[1] = (uint8_t)(len & 0xff);
-    memcpy(at + 2, text, len);
+    for (size_t i = 0; i < len; i++) {
+        at[2 + i] = (uint8_t)text[i];
+    }
     return len + 2;
 }
 
@@ -81,12 +83,13 @@ static void attach(struct link *link, int64_t port) {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static const uint8_t terms[] = {4 /* 3.1.1 */, 2 /* clean */, 0, 60 /* s */};
     const int on = 1;
     uint8_t packet[HEAD_MAX] = {0x10, 0};
     size_t len = 2;
     len += put_text(packet + len, "MQTT");
-    memcpy(packet + len, "\x04\x02\x00\x3c", 4);
-    len += 4;
+    memcpy(packet + len, terms, sizeof terms);
+    len += sizeof terms;
     len += put_text(packet + len, "bench-raw");
     packet[1] = (uint8_t)(len - 2);
     link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

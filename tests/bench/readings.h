@@ -13,7 +13,7 @@
 
 enum { READINGS_POINTS = 640, READINGS_A_POLL = 10, READINGS_POLL_MS = 180 };
 
-static const int64_t READINGS_START_MS = 1767225600000;
+static const int64_t readings_start_ms = 1767225600000;
 
 /* Readings from number first on (0 = the very first). */
 static inline void readings_fill(struct store_reading *out, size_t count, uint64_t first) {
@@ -25,7 +25,7 @@ static inline void readings_fill(struct store_reading *out, size_t count, uint64
         out[i] = (struct store_reading){
             .point = (uint32_t)(point + 1),
             .quality = 0,
-            .at_ms = READINGS_START_MS + (int64_t)(poll * READINGS_POLL_MS),
+            .at_ms = readings_start_ms + (int64_t)(poll * READINGS_POLL_MS),
             /* between 1000 and 7400 kWh, in steps of 1 Wh as meters have them */
             .value_micro = (int64_t)(1000000 + point * 10007 + round * (1 + point % 7)) * 1000};
     }

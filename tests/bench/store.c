@@ -66,7 +66,7 @@ static int64_t read_mono_us(void *context) {
 }
 
 static int64_t read_wall_ms(void *context) {
-    return READINGS_START_MS + ((struct task *)context)->now_us / 1000;
+    return readings_start_ms + ((struct task *)context)->now_us / 1000;
 }
 
 static bool read_synced(void *context) {
