@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serial figures: a paced line (pbus) for what time decides, virtual time for what it does not."""
 import functools, subprocess
-from harness import (PROGRAMS, SOURCE, Failed, Line, Rounds, callgrind, folder,
+from harness import (SOURCE, Failed, Line, Rounds, callgrind, folder,
                      last_json, median, pin, record, run, say)
 
 SLAVES, SECONDS = 32, 5
@@ -98,6 +98,16 @@ def strict(baud):
     return out, rounds.instrument()
 
 
+def disturbances(*instruments):
+    """Of all the rounds a figure stands on."""
+    return {"late_p99_us": max(i["late_p99_us"] for i in instruments),
+            **{k: sum(i[k] for i in instruments) for k in ("rounds_discarded", "rounds_disturbed")}}
+
+
+def all_rounds():
+    return disturbances(*(rounds(baud)[1] for baud in BAUDS for rounds in (lax, strict)))
+
+
 def check(name, result):
     report, said = result
     if report["answered"] < 10:
@@ -137,7 +147,7 @@ def violations():
                 seen[name][1] += report["requests"]
     peers = {n: v[0] for n, v in seen.items() if n != "ours"}
     record("silence_violations", seen["ours"][0], peers["libmodbus"], 0, peers=peers,
-           requests={n: v[1] for n, v in seen.items()})
+           requests={n: v[1] for n, v in seen.items()}, instrument=all_rounds())
 
 
 def strict_share():
@@ -148,7 +158,8 @@ def strict_share():
             value = round(results[name][0]["util_ppm"] / 1e6 / share(lax(baud)[0][name], "util_ppm"), 4)
             (cases if name == "ours" else peers[name])[str(baud)] = value
     record("strict_slaves_share", min(cases.values()), min(peers["libmodbus"].values()), 1,
-           peers={n: min(v.values()) for n, v in peers.items()}, cases=cases)
+           peers={n: min(v.values()) for n, v in peers.items()}, cases=cases,
+           instrument=all_rounds())
 
 
 def context_switches():
@@ -156,7 +167,7 @@ def context_switches():
     each = {n: round(median([s["switches"] / s["requests"] for _, s in results[n]]), 2)
             for n in ("ours", "libmodbus", "bare")}
     record("context_switches_per_request", each["ours"], each["libmodbus"], each["bare"],
-           note="voluntary, 10 registers at 9600 baud")
+           note="voluntary, 10 registers at 9600 baud", instrument=instrument)
 
 
 # ---- instructions ----

@@ -8,6 +8,7 @@ BUILD = pathlib.Path(os.environ.get("METERGATE_BUILD", SOURCE / "build"))
 os.environ.setdefault("METERGATE_SOURCE", str(SOURCE))  # tests/scenario/building.py reads them
 os.environ.setdefault("METERGATE_BUILD", str(BUILD))
 PROGRAMS = BUILD / "tests/bench"
+sys.path.insert(0, str(SOURCE / "tests/scenario"))  # for building
 
 # an instrument that was itself disturbed measures nothing: such a round is thrown away
 LATE_P99_NS, STALL_US, ROUNDS_MORE = 50_000, 20_000, 6

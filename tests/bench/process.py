@@ -2,7 +2,7 @@
 """Figures of the whole daemon beside a real broker: memory, wake-ups, start."""
 import contextlib, functools, os, pathlib, pty, select, socket, sqlite3, subprocess, time, tty
 from harness import BUILD, Failed, median, record, say
-from sync import Building, free_port, wait_for
+from building import Building, free_port, wait_for
 
 MB = 1_000_000
 IDLE_S, SETTLE_S, BACKLOG = 30, 12, 1_000_000

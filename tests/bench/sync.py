@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of the way to the cloud: bytes on the wire, the drain of a backlog to a real broker, and
 what a reading costs from the wire to the PUBACK."""
-import contextlib, shutil, socket, subprocess, sys
+import contextlib, shutil, socket, subprocess
 import bus
-from harness import (PROGRAMS, SOURCE, Failed, callgrind, folder, last_json, median, pin, record,
-                     run, say)
-
-sys.path.insert(0, str(SOURCE / "tests/scenario"))
-from building import Building, free_port, wait_for  # noqa: E402
+from harness import (PROGRAMS, SOURCE, callgrind, folder, last_json, median, pin, record, run,
+                     say)
+from building import free_port, wait_for
 
 BATCH, READINGS = 100, 64_000
 
