@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridges/mbus/mbus_value.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -108,6 +109,7 @@ static enum mbus_invalid judge(const struct mbus_record *record, const struct mb
 
 static void take_date(struct mbus_record *record) {
     uint8_t bytes[MBUS_DATE_BYTES_MAX];
+    assert(record->data_len <= sizeof bytes); /* mbus_date_type has looked */
     for (size_t i = 0; i < record->data_len; i++) {
         bytes[i] = byte_of(record, i);
     }

@@ -743,7 +743,8 @@ Store_Test(the_sqlite_tool_finds_a_running_store_locked) {
                    config.path);
     FILE *tool = popen(command, "r");
     cr_assert_not_null(tool);
-    (void)fread(output, 1, sizeof output - 1, tool);
+    const size_t got = fread(output, 1, sizeof output - 1, tool);
+    output[got] = '\0';
     const int status = pclose(tool);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         store_close(store);
