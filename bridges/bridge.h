@@ -110,6 +110,7 @@ struct plan {
     int refusal;            /* the device's own code after BRIDGE_EREFUSED */
     unsigned unsupported;   /* points that were not asked for: the device has refused them */
     unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
+    unsigned absent;  /* points that the meter has not sent, though it might */
     union bridge_notes notes;
 };
 

@@ -11,14 +11,17 @@
 
 /* Quality bits. 0 = nothing to say against it. */
 enum {
-    READING_CLOCK_HELD = 1,  /* at_ms comes from a clock no time server has confirmed */
-    READING_CLOCK_UNSET = 2, /* at_ms is a guess: the clock was behind its floor */
-    READING_QUALITY_MASK = 3 /* every bit that has a meaning */
+    READING_CLOCK_HELD = 1,   /* at_ms comes from a clock no time server has confirmed */
+    READING_CLOCK_UNSET = 2,  /* at_ms is a guess: the clock was behind its floor */
+    READING_METER_FAULT = 4,  /* the meter reports a lasting error: the value is suspect */
+    READING_METER_WARNS = 8,  /* it reports one that passes, or an alarm, or a low battery */
+    READING_QUALITY_MASK = 15 /* every bit that has a meaning */
 };
 
 /* One value as a driver decodes it. */
 struct sample {
     uint16_t point;      /* index in the model's points */
+    uint8_t quality;     /* what the meter says against it: READING_METER_* */
     int64_t value_micro; /* micro-units of the quantity's unit */
 };
 

@@ -216,9 +216,11 @@ static void show_value_json(const struct wire_sender *sender, const char *kind, 
 }
 
 static const char *quality_text(uint8_t quality) {
-    return quality & READING_CLOCK_UNSET  ? " (clock unset)"
-           : quality & READING_CLOCK_HELD ? " (clock held)"
-                                          : "";
+    return quality & READING_METER_FAULT   ? " (the meter reports a fault)"
+           : quality & READING_METER_WARNS ? " (the meter warns)"
+           : quality & READING_CLOCK_UNSET ? " (clock unset)"
+           : quality & READING_CLOCK_HELD  ? " (clock held)"
+                                           : "";
 }
 
 void show_value(const struct wire_sender *sender, const char *kind, uint64_t seq,

@@ -170,12 +170,12 @@ struct poll {
 static void keep_samples(struct bus *bus, struct poll *poll, const struct samples *samples) {
     const struct instant now = clock_wall(bus->config.clock);
     for (size_t i = 0; i < samples->count && poll->count < MODEL_POINTS_MAX; i++) {
-        poll->readings[poll->count++] =
-            (struct reading){.meter = local_index(bus, poll->meter),
-                             .point = samples->items[i].point,
-                             .quality = reading_clock_quality(now.trust),
-                             .at_ms = now.at_ms,
-                             .value_micro = samples->items[i].value_micro};
+        poll->readings[poll->count++] = (struct reading){
+            .meter = local_index(bus, poll->meter),
+            .point = samples->items[i].point,
+            .quality = (uint8_t)(reading_clock_quality(now.trust) | samples->items[i].quality),
+            .at_ms = now.at_ms,
+            .value_micro = samples->items[i].value_micro};
     }
 }
 
