@@ -29,10 +29,11 @@ int mbus_quantity_named(const char *name) {
 
 /* --- which record ------------------------------------------------------------------------ */
 
-/* Without modifiers in the key none may change what the value is of. */
+/* Without modifiers in the key none may change what the value is of; one that says that there
+ * is no value says so of this point. */
 static bool modifiers_fit(const struct mbus_record_key *key, const struct mbus_vib *vib) {
     if (key->modifier_count == 0) {
-        return vib->is_plain;
+        return vib->is_plain || (vib->is_empty && vib->modifier_count == 1);
     }
     return key->modifier_count == vib->modifier_count &&
            memcmp(key->modifiers, vib->modifiers, vib->modifier_count) == 0;
