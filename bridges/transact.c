@@ -315,3 +315,49 @@ enum bridge_status transact_run(struct transact *transact, const struct line_set
     conclude(transact, exchange, sent_us, status);
     return status;
 }
+
+/* Into heard what fits, until silence; at most twice the longest answer. */
+static enum bridge_status take_down(struct transact *transact, const struct exchange *exchange,
+                                    int64_t sent_us, int64_t gap_us, uint8_t *heard,
+                                    size_t *len) {
+    const int64_t window_us = sent_us + timeout_us(transact, exchange);
+    const int64_t end_us = window_us + 2 * (chars_us(transact, exchange->reply_max) + gap_us);
+    int64_t until_us = window_us;
+    while (now_us(transact) < end_us) {
+        uint8_t bytes[BRIDGE_FRAME_MAX];
+        size_t got = 0;
+        const enum bridge_status status =
+            transact->line->ops->read(transact->line, bytes, sizeof bytes, until_us, &got);
+        if (status != BRIDGE_OK) {
+            return status == BRIDGE_ETIMEOUT ? BRIDGE_OK : status;
+        }
+        const size_t room = BRIDGE_FRAME_MAX - *len;
+        memcpy(heard + *len, bytes, got < room ? got : room);
+        *len += got < room ? got : room;
+        const int64_t quiet_us = now_us(transact) + gap_us;
+        until_us = quiet_us > window_us ? quiet_us : window_us;
+    }
+    return BRIDGE_EBABBLE;
+}
+
+enum bridge_status transact_listen(struct transact *transact,
+                                   const struct line_settings *settings,
+                                   const struct exchange *exchange, int64_t gap_us,
+                                   uint8_t *heard, size_t *len) {
+    enum bridge_status status = prepare(transact, settings, &exchange->address);
+    *len = 0;
+    if (status != BRIDGE_OK) {
+        return status;
+    }
+    int64_t sent_us;
+    transact->counts.requests++;
+    status = send(transact, exchange, &sent_us);
+    if (status == BRIDGE_OK) {
+        status = take_down(transact, exchange, sent_us, gap_us, heard, len);
+    }
+    transact->counts.replies += *len > 0;
+    transact->quiet_at_us = now_us(transact) + silence_us(transact);
+    transact->counts.busy_us +=
+        (uint64_t)(transact->quiet_at_us - sent_us + chars_us(transact, exchange->request_len));
+    return status;
+}

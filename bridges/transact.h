@@ -72,4 +72,16 @@ MUST_CHECK enum bridge_status transact_run(struct transact *transact,
                                            const struct exchange *exchange, uint8_t *frame,
                                            size_t *len);
 
+/*
+ * Sends the request and takes down all that comes within the whole window in which an answer
+ * may begin, and on from there until the line has been silent for gap_us: what a search needs,
+ * to which several may answer at once. Nothing is put into quarantine. BRIDGE_OK: *len bytes,
+ * none when nobody answered; what does not fit is dropped. Else as transact_run. heard holds at
+ * least BRIDGE_FRAME_MAX bytes.
+ */
+MUST_CHECK enum bridge_status transact_listen(struct transact *transact,
+                                              const struct line_settings *settings,
+                                              const struct exchange *exchange, int64_t gap_us,
+                                              uint8_t *heard, size_t *len);
+
 #endif

@@ -30,6 +30,10 @@ struct cli_options {
     const char *address;
     int64_t count;
     int64_t interval_us;
+    bool write;
+    const char *protocol;
+    const char *only;
+    const char *write_config;
 };
 
 /* decode PROTOCOL [FILE]: frames as hex, one a line, field by field. */
@@ -37,6 +41,12 @@ enum cli_exit cli_decode(const struct cli_options *options, int count, char **ar
 
 /* read LINE [FIELD...] by --model, or read LINE PROTOCOL ADDRESS WHAT. */
 enum cli_exit cli_read(const struct cli_options *options, int count, char **arguments);
+
+/* set LINE mbus ADDRESS WHAT=VALUE, with --write: changes a meter. */
+enum cli_exit cli_set(const struct cli_options *options, int count, char **arguments);
+
+/* scan LINE [--protocol P]: finds the meters of a bus. */
+enum cli_exit cli_scan(const struct cli_options *options, int count, char **arguments);
 
 /* ports: the serial ports of this machine and who holds them. */
 enum cli_exit cli_ports(const struct cli_options *options, int count, char **arguments);

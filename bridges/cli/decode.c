@@ -217,6 +217,35 @@ static bool decode_auto(const struct protocol **protocol, const uint8_t *buf, si
     return false;
 }
 
+static bool is_wanted(json_t *record, const char *what) {
+    const char *head = json_string_value(json_object_get(record, "dib_vib"));
+    const char *quantity = json_string_value(json_object_get(record, "quantity"));
+    return !what || (head && strcmp(head, what) == 0) ||
+           (quantity && strcmp(quantity, what) == 0);
+}
+
+size_t decode_show_mbus(const struct cli_options *options, const uint8_t *frame, size_t len,
+                        const char *what) {
+    struct decoded decoded;
+    const bool ok =
+        decoded_init(&decoded) && decode_mbus(frame, len, DECODE_ROLE_RESPONSE, &decoded);
+    json_t *records = json_object_get(decoded.fields, "records");
+    for (size_t i = json_array_size(records); i > 0; i--) {
+        if (!is_wanted(json_array_get(records, i - 1), what)) {
+            (void)json_array_remove(records, i - 1);
+        }
+    }
+    const size_t count = json_array_size(records);
+    const bool is_shown = !what || count > 0;
+    if (is_shown && options->json) {
+        print_json(&protocols[0], ok, &decoded);
+    } else if (is_shown) {
+        print_text(&protocols[0], ok, &decoded);
+    }
+    decoded_done(&decoded);
+    return is_shown ? count + !what : 0;
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* false: what stands on the line is refused. *protocol: auto is replaced by what it was. */

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridges/cli/cli.h"
+
 enum decode_role {
     DECODE_ROLE_ANY,
     DECODE_ROLE_REQUEST,
@@ -44,5 +46,10 @@ bool decode_cjt188(const uint8_t *buf, size_t len, enum decode_role role, struct
 bool decode_dlt645(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 bool decode_mbus(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
 bool decode_modbus(const uint8_t *buf, size_t len, enum decode_role role, struct decoded *out);
+
+/* Prints an M-Bus telegram as the command decode does; what: its records of this dib_vib (hex)
+ * or quantity alone, NULL = all. Returns how many records were shown. */
+size_t decode_show_mbus(const struct cli_options *options, const uint8_t *frame, size_t len,
+                        const char *what);
 
 #endif

@@ -10,7 +10,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { DECODE = 1, READ = 2, PORTS = 4, ALL = DECODE | READ | PORTS };
+enum { DECODE = 1, READ = 2, PORTS = 4, SET = 8, SCAN = 16 };
+enum { LINE_USERS = READ | SET | SCAN, ALL = DECODE | PORTS | LINE_USERS };
 enum { TIMEOUT_MAX_MS = 60000, COUNT_MAX = 1000000, INTERVAL_MAX_S = 86400, UNLIMITED = 1000 };
 
 static const struct command {
@@ -32,7 +33,15 @@ static const struct command {
     {"read", READ, 1, UNLIMITED, cli_read,
      "  read LINE --model M --address A [FIELD...]\n"
      "                                    reads a meter: all or the named fields of its model\n"
-     "  read LINE modbus ADDRESS WHAT     reads coils or registers (ADDRESS 1 to 255)\n"},
+     "  read LINE modbus ADDRESS WHAT     reads coils or registers (ADDRESS 1 to 255)\n"
+     "  read LINE mbus ADDRESS WHAT       reads telegrams; WHAT: all, a dib_vib or a "
+     "quantity\n"},
+    {"scan", SCAN, 1, 1, cli_scan,
+     "  scan LINE [--protocol mbus]       finds meters: primary addresses 0 to 250, then by\n"
+     "                                    secondary address with wildcards\n"},
+    {"set", SET, 4, 4, cli_set,
+     "  set LINE mbus ADDRESS WHAT=VALUE  with --write changes a meter: address=N, baud=N,\n"
+     "                                    time=now, reset[=XX], readout=all\n"},
 };
 
 enum kind { TEXT, FLAG, MILLISECONDS, SECONDS, NUMBER, HELP, VERSION };
@@ -51,16 +60,21 @@ static const struct row {
     {"role", TEXT, AT(role), 0, DECODE, "R",
      "decode: frames are a request, response or exception"},
     {"model", TEXT, AT(model), 0, READ, "M", "meter model: a file, or a name in --models"},
-    {"models", TEXT, AT(models), 0, READ, "DIR",
+    {"models", TEXT, AT(models), 0, READ | SCAN, "DIR",
      "where model files are (/usr/share/metergate/models)"},
     {"address", TEXT, AT(address), 0, READ, "A", "the meter's address"},
-    {"timeout", MILLISECONDS, AT(timeout_ms), TIMEOUT_MAX_MS, READ, "MS",
-     "wait so long for an answer to begin (the model's; 1000)"},
+    {"timeout", MILLISECONDS, AT(timeout_ms), TIMEOUT_MAX_MS, LINE_USERS, "MS",
+     "wait so long for an answer to begin (the model's; 1000; M-Bus: 150 and 330 bits)"},
     {"count", NUMBER, AT(count), COUNT_MAX, READ, "N",
      "read N times; tells the times of answers and failures at the end"},
     {"interval", SECONDS, AT(interval_us), INTERVAL_MAX_S, READ, "S",
      "with --count: begin a read every S seconds (at once)"},
-    {"verbose", FLAG, AT(verbose), 0, READ, NULL,
+    {"protocol", TEXT, AT(protocol), 0, SCAN, "P", "scan: mbus"},
+    {"only", TEXT, AT(only), 0, SCAN, "W", "scan: only primary or only secondary addresses"},
+    {"write-config", TEXT, AT(write_config), 0, SCAN, "FILE",
+     "scan: writes the bus and its meters for a configuration; never over a file"},
+    {"write", FLAG, AT(write), 0, SET, NULL, "allows what changes a meter"},
+    {"verbose", FLAG, AT(verbose), 0, LINE_USERS, NULL,
      "every frame as hex with its time, on stderr"},
     {"help", HELP, 0, 0, ALL, NULL, "prints this"},
     {"version", VERSION, 0, 0, ALL, NULL, "prints the version"},
@@ -74,13 +88,15 @@ static void print_help(void) {
     }
     (void)printf("\nOptions:\n");
     for (size_t i = 0; i < COUNT(rows); i++) {
-        (void)printf("  --%-9s %-4s %s\n", rows[i].name,
+        (void)printf("  --%-12s %-4s %s\n", rows[i].name,
                      rows[i].argument ? rows[i].argument : "", rows[i].help);
     }
     (void)printf(
         "\nLINE: /dev/ttyUSB0[:9600[:8E1]], usb:0403:6001:SERIAL[:9600[:8E1]],\n"
         "      tcp:HOST:PORT[:9600[:8E1]] (serial over TCP), modbus-tcp:HOST:PORT.\n"
-        "      Without a setting: that of the model, or 9600:8N1.\n"
+        "      Without a setting: that of the model, or 9600:8N1; M-Bus 2400:8E1.\n"
+        "ADDRESS of M-Bus: 5 (0 to 250) or 12345678[.ABB[.2[.4]]] (id, manufacturer, version,\n"
+        "      medium); --address is the same.\n"
         "WHAT: TABLE:START[:COUNT[:TYPE[:ORDER]]], such as holding:0x0048:2, coil:0:8 or\n"
         "      input:72:4:float32. TABLE: coil, discrete, holding, input. START as sent,\n"
         "      decimal or 0x... COUNT of registers or bits (1). TYPE: int16, uint16, int32,\n"

@@ -3,17 +3,19 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bridges/base/decimal.h"
 #include "bridges/cli/tell.h"
 
 enum { RAW_ARGUMENTS = 3 };
 
-/* What is read: one of the two. */
+/* What is read: one of them. */
 struct job {
-    bool is_model;
+    enum { BY_MODEL, RAW_MODBUS, RAW_MBUS } kind;
     struct read_model model;
     struct read_raw raw;
+    struct read_mbus mbus;
 };
 
 struct tally {
@@ -23,16 +25,20 @@ struct tally {
 
 static enum cli_exit prepare(struct job *job, const struct cli_options *options, int count,
                              char **arguments) {
-    job->is_model = options->model != NULL;
-    if (job->is_model) {
+    if (options->model) {
         return read_model_prepare(&job->model, options, count, arguments);
     }
     if (options->address || options->models) {
         return tell_usage("model", "--address and --models go with --model");
     }
     if (count != RAW_ARGUMENTS) {
-        return tell_usage("read", "needs --model and --address, or modbus ADDRESS WHAT");
+        return tell_usage("read", "needs --model and --address, or modbus|mbus ADDRESS WHAT");
     }
+    if (strcmp(arguments[0], "mbus") == 0) {
+        job->kind = RAW_MBUS;
+        return read_mbus_prepare(&job->mbus, arguments);
+    }
+    job->kind = RAW_MODBUS;
     return read_raw_prepare(&job->raw, arguments);
 }
 
@@ -86,6 +92,25 @@ static void print_tally(struct session *session, const struct tally *tally) {
     }
 }
 
+static enum cli_exit read_once(const struct job *job, struct session *session) {
+    switch (job->kind) {
+    case BY_MODEL:
+        return read_model_once(&job->model, session);
+    case RAW_MODBUS:
+        return read_raw_once(&job->raw, session);
+    case RAW_MBUS:
+        break;
+    }
+    return read_mbus_once(&job->mbus, session);
+}
+
+static const struct line_settings *settings_of(const struct job *job) {
+    static const struct line_settings modbus = {9600, 8, 'N', 1};
+    return job->kind == BY_MODEL   ? &job->model.model.line
+           : job->kind == RAW_MBUS ? &mbus_target_line
+                                   : &modbus;
+}
+
 /* Reads as often as asked, until the port fails. The exit code is that of the last failure. */
 static enum cli_exit repeat(const struct job *job, struct session *session) {
     const int64_t count = session->options->count ? session->options->count : 1;
@@ -95,8 +120,7 @@ static enum cli_exit repeat(const struct job *job, struct session *session) {
     for (int64_t i = 0; i < count && code != CLI_PORT; i++) {
         session_sleep_until(session, due_us);
         due_us += session->options->interval_us;
-        const enum cli_exit answer = job->is_model ? read_model_once(&job->model, session)
-                                                   : read_raw_once(&job->raw, session);
+        const enum cli_exit answer = read_once(job, session);
         tally.reads++;
         tally.failed += answer != CLI_OK;
         code = answer != CLI_OK ? answer : code;
@@ -108,7 +132,6 @@ static enum cli_exit repeat(const struct job *job, struct session *session) {
 }
 
 enum cli_exit cli_read(const struct cli_options *options, int count, char **arguments) {
-    static const struct line_settings raw_settings = {9600, 8, 'N', 1};
     struct job job = {0};
     struct session session;
     if (options->interval_us && !options->count) {
@@ -116,8 +139,7 @@ enum cli_exit cli_read(const struct cli_options *options, int count, char **argu
     }
     enum cli_exit code = prepare(&job, options, count - 1, arguments + 1);
     if (code == CLI_OK) {
-        code = session_open(&session, options, arguments[0],
-                            job.is_model ? &job.model.model.line : &raw_settings);
+        code = session_open(&session, options, arguments[0], settings_of(&job));
         if (code == CLI_OK) {
             code = repeat(&job, &session);
             session_close(&session);

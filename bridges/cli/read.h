@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ways to read, by a meter's model and raw. A reader is prepared from the command
+ * The ways to read, by a meter's model and raw. A reader is prepared from the command
  * line, then asked once or often; it prints what it has read.
  */
 #ifndef BRIDGES_CLI_READ_H
 #define BRIDGES_CLI_READ_H
 
+#include "bridges/cli/mbus_target.h"
 #include "bridges/cli/session.h"
 #include "bridges/cli/what.h"
 
 struct read_raw {
     uint8_t unit;
     struct what what;
+};
+
+struct read_mbus {
+    struct mbus_target target;
+    const char *what;
 };
 
 struct read_model {
@@ -25,6 +31,10 @@ struct read_model {
 /* "modbus ADDRESS WHAT". What is wrong is told. */
 enum cli_exit read_raw_prepare(struct read_raw *raw, char **arguments);
 enum cli_exit read_raw_once(const struct read_raw *raw, struct session *session);
+
+/* "mbus ADDRESS WHAT". What is wrong is told. */
+enum cli_exit read_mbus_prepare(struct read_mbus *read, char **arguments);
+enum cli_exit read_mbus_once(const struct read_mbus *read, struct session *session);
 
 /* --model, --address and the fields' names. What is wrong is told. read_model_done after any
  * outcome, of a structure that began as all zero. */

@@ -6,6 +6,7 @@
 #include "bridges/base/decimal.h"
 #include "bridges/cli/read.h"
 #include "bridges/cli/tell.h"
+#include "bridges/mbus/mbus_data.h"
 #include "bridges/modbus/mbrtu_explain.h"
 #include "bridges/model.h"
 #include "bridges/quantity.h"
@@ -146,7 +147,10 @@ static enum bridge_status step(const struct read_model *read, struct session *se
     }
     enum bridge_status status = session_run(session, bridge, exchange, frame, &len);
     if (status != BRIDGE_OK) {
-        return status;
+        const bool goes_on =
+            session_exit(status) != CLI_PORT && bridge->missed &&
+            bridge->missed(read->bridge_session, &harvest->plan, exchange, status);
+        return goes_on ? BRIDGE_OK : status;
     }
     harvest->rtt_us += session->trace.heard_us - session->trace.sent_us;
     status = bridge->take(read->bridge_session, &harvest->plan, exchange, frame, len, &samples);
@@ -246,13 +250,19 @@ static size_t given_count(const struct model *model, const struct harvest *harve
     return given;
 }
 
+static const char *refusal_name(const char *protocol, int code) {
+    if (strcmp(protocol, "modbus") == 0) {
+        return mbrtu_exception_name((unsigned)code);
+    }
+    return strcmp(protocol, "mbus") == 0 ? mbus_error_name((uint8_t)code) : "its own code";
+}
+
 static enum cli_exit tell_refusal(const struct read_model *read, const struct session *session,
                                   int code) {
     char text[SESSION_FAULT_MAX] = "the device refused as it did before";
     if (code) { /* 0: the driver has learnt it and did not ask again */
-        const bool is_modbus = strcmp(read->model.bridge->name, "modbus") == 0;
         (void)snprintf(text, sizeof text, "the device refused: exception %d (%s)", code,
-                       is_modbus ? mbrtu_exception_name((unsigned)code) : "its own code");
+                       refusal_name(read->model.bridge->name, code));
     }
     return tell_failure(session->options, CLI_REFUSED, text);
 }
@@ -263,10 +273,13 @@ enum cli_exit read_model_once(const struct read_model *read, struct session *ses
     const size_t given = given_count(&read->model, &harvest);
     /* what is missing and was not read as something else was refused */
     const bool is_refused =
-        status == BRIDGE_OK && given + harvest.plan.invalid < read->model.point_count;
-    const char *why_not = status != BRIDGE_OK ? "was not read"
-                          : is_refused        ? "was refused or is no measurement"
-                                              : "is no measurement";
+        status == BRIDGE_OK &&
+        given + harvest.plan.invalid + harvest.plan.absent < read->model.point_count;
+    const char *why_not = status != BRIDGE_OK     ? "was not read"
+                          : is_refused            ? "was refused or is no measurement"
+                          : !harvest.plan.absent  ? "is no measurement"
+                          : !harvest.plan.invalid ? "was not sent"
+                                                  : "was not sent or is no measurement";
     if (given > 0 || (status == BRIDGE_OK && !is_refused)) {
         if (session->options->json) {
             print_json(read, &harvest, why_not);

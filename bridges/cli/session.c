@@ -85,10 +85,13 @@ static void say_fault(struct session *session, const struct exchange *exchange,
     char *text = session->fault;
     line_settings_format(&session->settings, settings);
     if (status == BRIDGE_ETIMEOUT) {
-        (void)snprintf(text, SESSION_FAULT_MAX,
-                       "no answer within %" PRId64 " ms (line at %s): is the address right, "
-                       "the baud rate and framing, A and B not swapped, the meter powered?",
-                       exchange->timeout_us / 1000, settings);
+        (void)snprintf(
+            text, SESSION_FAULT_MAX,
+            "no answer within %" PRId64 " ms (line at %s): is the address right, "
+            "the baud rate and framing, A and B not swapped, the meter powered?",
+            (exchange->timeout_us + exchange->timeout_bits * 1000000 / session->settings.baud) /
+                1000,
+            settings);
     } else if (status == BRIDGE_ECHECKSUM || status == BRIDGE_EMISMATCH) {
         (void)snprintf(text, SESSION_FAULT_MAX,
                        "%s (line at %s): two devices with one address, a disturbed line, or "
@@ -110,6 +113,17 @@ enum bridge_status session_run(struct session *session, const struct bridge *bri
     if (status == BRIDGE_OK) {
         stats_add(&session->stats, session->trace.heard_us - session->trace.sent_us);
     } else {
+        say_fault(session, exchange, status);
+    }
+    return status;
+}
+
+enum bridge_status session_listen(struct session *session, const struct exchange *exchange,
+                                  int64_t gap_us, uint8_t *heard, size_t *len) {
+    const enum bridge_status status =
+        transact_listen(&session->transact, &session->settings, exchange, gap_us, heard, len);
+    trace_flush(&session->trace);
+    if (status != BRIDGE_OK) {
         say_fault(session, exchange, status);
     }
     return status;

@@ -37,6 +37,11 @@ MUST_CHECK enum bridge_status session_run(struct session *session, const struct 
                                           const struct exchange *exchange, uint8_t *frame,
                                           size_t *len);
 
+/* One request to all who may answer: transact_listen. */
+MUST_CHECK enum bridge_status session_listen(struct session *session,
+                                             const struct exchange *exchange, int64_t gap_us,
+                                             uint8_t *heard, size_t *len);
+
 void session_sleep_until(struct session *session, int64_t until_us);
 int64_t session_now_us(const struct session *session);
 
