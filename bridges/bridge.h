@@ -23,7 +23,9 @@
 
 #include "bridges/base/doc.h"
 #include "bridges/base/status.h"
+#include "bridges/credential.h"
 #include "bridges/line.h"
+#include "bridges/meter_clock.h"
 #include "bridges/reading.h"
 
 enum {
@@ -74,6 +76,7 @@ struct model {
     union model_notes notes;
     bool has_serial; /* every poll reads the meter's serial number */
     bool has_relay;
+    bool has_valve; /* its relay is a valve: open lets through, closed is off */
     size_t point_count;
     struct model_point points[MODEL_POINTS_MAX];
 };
@@ -92,10 +95,52 @@ struct exchange {
     bool (*match)(const struct exchange *exchange, const uint8_t *frame, size_t len);
 };
 
-enum relay_action { RELAY_OPEN, RELAY_CLOSE, RELAY_LOOK };
+/* Named by the contact: OPEN cuts the supply off, CLOSE gives it back. Of a valve the same
+ * words mean the same supply, though the valve itself then stands the other way. */
+enum relay_action {
+    RELAY_OPEN,
+    RELAY_CLOSE,
+    RELAY_LOOK,
+    RELAY_PERMIT, /* somebody at the meter closes it: by its button or card */
+    RELAY_ALARM,
+    RELAY_ALARM_END,
+    RELAY_KEEP, /* the meter ignores RELAY_OPEN until it ends */
+    RELAY_KEEP_END
+};
 
 /* What a meter or board says of its relay. Not verified is not known. */
 enum relay_state { RELAY_UNKNOWN, RELAY_IS_OPEN, RELAY_IS_CLOSED };
+
+/* What the device said to the order itself. */
+enum relay_answer { RELAY_NOT_SENT, RELAY_NO_ANSWER, RELAY_ACKNOWLEDGED, RELAY_REFUSED };
+
+/* What looking at it afterwards has shown. */
+enum relay_verdict {
+    RELAY_UNDECIDED,   /* nothing was read back that tells */
+    RELAY_VERIFIED,    /* it is as ordered, and nothing speaks against it */
+    RELAY_NOT_DONE,    /* it was otherwise to the end of the wait */
+    RELAY_CONTRADICTED /* it says it is off, and current or water flows */
+};
+
+/*
+ * What became of a relay action; the two together tell lies apart: ACKNOWLEDGED and NOT_DONE,
+ * NO_ANSWER and VERIFIED, any answer and CONTRADICTED. Of RELAY_PERMIT what is verified is the
+ * command; state tells whether somebody has closed it yet. Drivers that cannot tell leave it
+ * all zero and set plan->relay alone.
+ */
+struct relay_outcome {
+    enum relay_state before;  /* read before the order went out */
+    enum relay_state command; /* what the meter takes itself to be ordered */
+    enum relay_answer answer;
+    enum relay_verdict verdict;
+    bool has_load;       /* load_micro was read */
+    bool is_abnormal;    /* a valve that says so */
+    bool is_battery_low; /* it will not move */
+    bool keeps_power;    /* it says that it ignores RELAY_OPEN */
+    uint16_t status;     /* DL/T 645: status word 3; CJ/T 188: ST, first byte high */
+    int64_t load_micro;  /* A, the largest phase; m3/h or m3 since of a valve */
+    const char *why;     /* for people, why nothing was sent; NULL; static */
+};
 
 /* One poll of one meter, or one relay action. Caller's memory, set up by plan_init, then the
  * driver's. */
@@ -107,10 +152,21 @@ struct plan {
     unsigned serials_read;              /* how often the meter gave it */
     bool is_identified; /* all samples so far lie between two numbers, or beside their own */
     enum relay_state relay; /* after a relay action: as read back */
-    int refusal;            /* the device's own code after BRIDGE_EREFUSED */
-    unsigned unsupported;   /* points that were not asked for: the device has refused them */
-    unsigned invalid; /* values that were read and are no measurement (NaN, out of range) */
-    unsigned absent;  /* points that the meter has not sent, though it might */
+    struct relay_outcome outcome;
+    struct meter_clock clock; /* after a clock action: as read */
+    /* after take, missed, relay or clock: next waits for so much longer. The caller sleeps or
+     * asks others meanwhile, and then sets now_ms. */
+    int64_t wait_ms;
+    const struct credential *credential; /* of this meter; NULL = none, and no order goes out
+                                            that needs one. The caller's, kept while in use */
+    /* The caller's lasting record of this meter goes in here. It changes in next, before an
+     * order with a password goes out, and in take: store it durably each time, before the
+     * exchange is sent. */
+    struct lockout lockout;
+    int refusal;          /* the device's own code after BRIDGE_EREFUSED */
+    unsigned unsupported; /* points that were not asked for: the device has refused them */
+    unsigned invalid;     /* values that were read and are no measurement (NaN, out of range) */
+    unsigned absent;      /* points that the meter has not sent, though it might */
     union bridge_notes notes;
 };
 
@@ -158,6 +214,9 @@ struct bridge {
     /* optional; turns a plan that was set up into a relay action: its write, then the state
      * read back into plan->relay. BRIDGE_ECONFIG: the model has no relay. */
     enum bridge_status (*relay)(struct plan *plan, enum relay_action action);
+    /* optional; turns a plan that was set up into one that reads or sets the meter's clock.
+     * BRIDGE_ECONFIG: this meter's cannot be set so. */
+    enum bridge_status (*clock)(struct plan *plan, const struct meter_clock_order *order);
     /* optional; sorts the points of a model that was read into the order they are asked for */
     void (*prepare)(struct model *model);
     /* optional, both or none; what next and take get as session, one for each bus */

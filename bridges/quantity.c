@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum kind { REGISTER, GAUGE };
+enum kind { REGISTER, GAUGE, STATE };
 
 struct entry {
     enum quantity code;
@@ -45,6 +45,11 @@ const char *quantity_name(uint32_t code) {
 const char *quantity_unit(uint32_t code) {
     const struct entry *entry = find(code);
     return entry ? entry->unit : NULL;
+}
+
+bool quantity_is_state(uint32_t code) {
+    const struct entry *entry = find(code);
+    return entry && entry->kind == STATE;
 }
 
 bool quantity_is_register(uint32_t code) {

@@ -25,4 +25,7 @@ const char *quantity_unit(uint32_t code);
 /* Does it count on for ever, as an energy register does? */
 bool quantity_is_register(uint32_t code);
 
+/* Is it a number that means something and no measure, as a relay's state? */
+bool quantity_is_state(uint32_t code);
+
 #endif
