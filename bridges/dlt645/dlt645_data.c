@@ -262,3 +262,28 @@ void dlt645_values_decode(enum dlt645_edition edition, uint32_t di, const uint8_
         add_invalid(&work, at, len - at, "_rest", "bytes that the identifier does not have");
     }
 }
+
+/* --- what may be expected ---------------------------------------------------------------- */
+
+enum { DATA_MOST = 200 /* 5.2.4 */ };
+
+struct dlt645_extent dlt645_extent(enum dlt645_edition edition, uint32_t di) {
+    const struct item *item = find_item(edition, di);
+    if (!item || item->format == DLT645_AS_ASCII || item->format == DLT645_AS_WIDE) {
+        return (struct dlt645_extent){.most = DATA_MOST};
+    }
+    const struct layout layout = layout_of(item, di);
+    const size_t size = size_of(item, &layout, 0);
+    const size_t whole = layout.count * size;
+    return (struct dlt645_extent){.step = size, .most = whole < DATA_MOST ? whole : DATA_MOST};
+}
+
+bool dlt645_is_value(enum dlt645_edition edition, uint32_t di) {
+    const struct item *item = find_item(edition, di);
+    if (!item || layout_of(item, di).count != 1) {
+        return false;
+    }
+    const enum dlt645_format format = (enum dlt645_format)item->format;
+    return format == DLT645_AS_NUMBER || format == DLT645_AS_SIGNED ||
+           format == DLT645_AS_WIDE || format == DLT645_AS_DEMAND || format == DLT645_AS_BITS;
+}

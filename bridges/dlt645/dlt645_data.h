@@ -60,6 +60,17 @@ struct dlt645_values {
 void dlt645_values_decode(enum dlt645_edition edition, uint32_t di, const uint8_t *data,
                           size_t len, bool is_whole, struct dlt645_values *out);
 
+/* How many bytes stand behind an identifier: a multiple of step, at most most. step 0: any
+ * number up to most. */
+struct dlt645_extent {
+    size_t step;
+    size_t most;
+};
+struct dlt645_extent dlt645_extent(enum dlt645_edition edition, uint32_t di);
+
+/* Is what stands behind it one number, or bits? */
+bool dlt645_is_value(enum dlt645_edition edition, uint32_t di);
+
 /* ss mm hh DD MM YY -> "2018-05-12T15:41:24" (DLT645_TEXT_MAX). false: no date or no time. */
 bool dlt645_moment(const uint8_t *bytes, char *text);
 

@@ -228,6 +228,7 @@ enum bridge_status mbrtu_next(struct bridge_session *session, struct plan *plan,
     case MBRTU_AT_WRITE:
         progress->stage =
             mbrtu_meter_of(plan->model)->relay_state.function ? MBRTU_AT_STATE : MBRTU_AT_END;
+        plan->outcome.answer = RELAY_NO_ANSWER;
         request = relay_write(plan, progress->action);
         break;
     case MBRTU_AT_STATE:
@@ -243,14 +244,16 @@ enum bridge_status mbrtu_next(struct bridge_session *session, struct plan *plan,
 enum bridge_status mbrtu_relay(struct plan *plan, enum relay_action action) {
     const struct mbrtu_meter *meter = mbrtu_meter_of(plan->model);
     struct mbrtu_progress *progress = mbrtu_progress_of(plan);
+    const bool is_order = action == RELAY_OPEN || action == RELAY_CLOSE;
     const bool can = action == RELAY_LOOK ? meter->relay_state.function != 0
-                                          : meter->relay_write.function != 0;
+                                          : is_order && meter->relay_write.function != 0;
     if (!can) {
         return BRIDGE_ECONFIG;
     }
     progress->action = (uint8_t)action;
     progress->stage = action == RELAY_LOOK ? MBRTU_AT_STATE : MBRTU_AT_WRITE;
     plan->relay = RELAY_UNKNOWN;
+    plan->outcome = (struct relay_outcome){0};
     return BRIDGE_OK;
 }
 
@@ -359,6 +362,11 @@ static void take_state(struct plan *plan, uint16_t value) {
     plan->relay = masked == state->closed ? RELAY_IS_CLOSED
                   : masked == state->open ? RELAY_IS_OPEN
                                           : RELAY_UNKNOWN;
+    const struct mbrtu_progress *progress = mbrtu_progress_of(plan);
+    if (progress->action != RELAY_LOOK && plan->relay != RELAY_UNKNOWN) {
+        const bool is_done = (plan->relay == RELAY_IS_OPEN) == (progress->action == RELAY_OPEN);
+        plan->outcome.verdict = is_done ? RELAY_VERIFIED : RELAY_NOT_DONE;
+    }
 }
 
 /* A refused range is asked for in halves at once; other refusals end it for this poll. */
@@ -371,6 +379,7 @@ static void take_refusal(struct mbrtu_session *session, struct plan *plan,
     }
     if (progress->asked == MBRTU_AT_WRITE) {
         progress->stage = MBRTU_AT_END;
+        plan->outcome.answer = RELAY_REFUSED;
     }
 }
 
@@ -401,6 +410,8 @@ enum bridge_status mbrtu_take(struct bridge_session *session, struct plan *plan,
         know_serial(ours, plan);
     } else if (progress->asked == MBRTU_AT_POINTS) {
         take_points(plan, request, values, out);
+    } else if (progress->asked == MBRTU_AT_WRITE) {
+        plan->outcome.answer = RELAY_ACKNOWLEDGED;
     } else if (progress->asked == MBRTU_AT_STATE) {
         take_state(plan, values[0]);
     }
