@@ -13,7 +13,7 @@
  * value: a name of cjt188_layouts.def behind the identifier di, or valve or battery, which are
  * taken from the status. Numbers are converted from the unit sent to that of the quantity.
  *
- * A meter's address: its 14 digits; "25:00312718241912" says its type as well, else the
+ * A meter's address: its 14 digits; "25-00312718241912" says its type as well, else the
  * model's counts. In wire form: T (0 = the model's), then A0 to A6.
  */
 #ifndef BRIDGES_CJT188_CJT188_H

@@ -32,7 +32,12 @@ enum {
 };
 
 /* Data identifiers, however they were sent. */
-enum { CJT188_DI_READING = 0x901f, CJT188_DI_ADDRESS = 0x810a, CJT188_DI_VALVE = 0xa017 };
+enum {
+    CJT188_DI_READING = 0x901f,
+    CJT188_DI_ADDRESS = 0x810a,
+    CJT188_DI_VALVE = 0xa017,
+    CJT188_DI_SET_TIME = 0xa015
+};
 
 /* What is written to CJT188_DI_VALVE. */
 enum { CJT188_VALVE_OPEN = 0x55, CJT188_VALVE_CLOSE = 0x99 };

@@ -34,3 +34,12 @@ void cjt188_request_valve(const struct cjt188_peer *peer, uint8_t order, uint8_t
     begin(peer, CJT188_WRITE, CJT188_DI_VALVE, ser, out);
     put(out, order);
 }
+
+void cjt188_request_time(const struct cjt188_peer *peer, const uint8_t *moment, uint8_t ser,
+                         struct cjt188_frame *out) {
+    enum { MOMENT_BYTES = 7 };
+    begin(peer, CJT188_WRITE, CJT188_DI_SET_TIME, ser, out);
+    for (size_t i = 0; i < MOMENT_BYTES; i++) {
+        put(out, moment[i]);
+    }
+}

@@ -28,4 +28,8 @@ void cjt188_request_address(const struct cjt188_peer *peer, uint8_t ser,
 void cjt188_request_valve(const struct cjt188_peer *peer, uint8_t order, uint8_t ser,
                           struct cjt188_frame *out);
 
+/* 04 of A015; moment: ss mm hh DD MM YY CC in BCD. */
+void cjt188_request_time(const struct cjt188_peer *peer, const uint8_t *moment, uint8_t ser,
+                         struct cjt188_frame *out);
+
 #endif

@@ -195,8 +195,8 @@ static bool next_read(const struct dlt645_session *session, struct plan *plan, u
     return false;
 }
 
-enum bridge_status dlt645_next(struct bridge_session *session, struct plan *plan,
-                               struct exchange *out) {
+enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan *plan,
+                                    struct exchange *out) {
     struct dlt645_session *ours = dlt645_session_of(session);
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     plan->wait_ms = 0;
@@ -365,9 +365,9 @@ static void take_refusal(struct dlt645_session *session, struct plan *plan) {
     }
 }
 
-enum bridge_status dlt645_take(struct bridge_session *session, struct plan *plan,
-                               const struct exchange *exchange, const uint8_t *bytes,
-                               size_t len, struct samples *out) {
+enum bridge_status dlt645_plan_take(struct bridge_session *session, struct plan *plan,
+                                    const struct exchange *exchange, const uint8_t *bytes,
+                                    size_t len, struct samples *out) {
     struct dlt645_session *ours = dlt645_session_of(session);
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     struct dlt645_frame frame;
@@ -392,8 +392,8 @@ enum bridge_status dlt645_take(struct bridge_session *session, struct plan *plan
 
 /* A read does no harm a second time. A meter that has not answered at all in this poll would
  * cost the line another timeout and its rest. */
-bool dlt645_missed(struct bridge_session *session, struct plan *plan,
-                   const struct exchange *exchange, enum bridge_status status) {
+bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
+                        const struct exchange *exchange, enum bridge_status status) {
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     const bool is_silent = status == BRIDGE_ETIMEOUT && !progress->has_answered;
     const bool is_poll = progress->asked == DLT645_AT_POINTS;

@@ -111,13 +111,13 @@ struct dlt645_progress *dlt645_progress_of(struct plan *plan);
 const struct dlt645_ask *dlt645_ask_of(const struct exchange *exchange);
 
 /* struct bridge's functions. */
-enum bridge_status dlt645_next(struct bridge_session *session, struct plan *plan,
-                               struct exchange *out);
-enum bridge_status dlt645_take(struct bridge_session *session, struct plan *plan,
-                               const struct exchange *exchange, const uint8_t *frame,
-                               size_t len, struct samples *out);
-bool dlt645_missed(struct bridge_session *session, struct plan *plan,
-                   const struct exchange *exchange, enum bridge_status status);
+enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan *plan,
+                                    struct exchange *out);
+enum bridge_status dlt645_plan_take(struct bridge_session *session, struct plan *plan,
+                                    const struct exchange *exchange, const uint8_t *frame,
+                                    size_t len, struct samples *out);
+bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
+                        const struct exchange *exchange, enum bridge_status status);
 enum bridge_status dlt645_relay(struct plan *plan, enum relay_action action);
 enum bridge_status dlt645_clock(struct plan *plan, const struct meter_clock_order *order);
 
