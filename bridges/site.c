@@ -60,6 +60,8 @@ static const struct field bus_fields[] = {
      "who turns the direction of the line", LINE_RS485_WORDS, NULL, NULL},
     {"low_latency", FIELD_BOOL, offsetof(struct site_bus, options.wants_low_latency), "true", 0,
      0, "ask the driver for short delays", NULL, NULL, NULL},
+    {"credentials", FIELD_TEXT, offsetof(struct site_bus, credentials_path), "", 0,
+     SITE_PATH_MAX, "file with the passwords of its meters, mode 0600", NULL, NULL, NULL},
     {"meters", FIELD_LIST, 0, NULL, 1, SITE_BUS_METERS_MAX, "what hangs on the bus", NULL,
      &meter_schema, read_meter},
 };
@@ -71,6 +73,7 @@ static void read_bus(struct doc *doc, const doc_node *node, void *out) {
     struct site_bus *bus = &site->buses[site->bus_count++];
     bus->source_line = doc_line(node);
     doc_read(doc, node, &bus_schema, bus);
+    doc_path(doc, bus->credentials_path, sizeof bus->credentials_path);
 }
 
 static const struct field site_fields[] = {{"buses", FIELD_LIST, 0, NULL, 1, SITE_BUSES_MAX,
@@ -184,6 +187,7 @@ static void resolve_meter(struct resolver *resolver, struct site_bus *bus,
         fault_at(resolver, meter->source_line, "address: %s", why);
         return;
     }
+    meter->credential = credentials_for(bus->credentials, meter->address_text);
     meter->line = bus->line.has_settings ? bus->line.settings : meter->model->line;
     check_address_twice(resolver, bus, meter);
 }
@@ -202,10 +206,20 @@ static void check_bus_twice(const struct resolver *resolver, const struct site_b
     }
 }
 
+/* Faults are told; meters without a password are read all the same. */
+static void load_credentials(const struct resolver *resolver, struct site_bus *bus) {
+    if (*bus->credentials_path &&
+        credentials_load(bus->credentials_path, doc_faults(resolver->doc), &bus->credentials) !=
+            BRIDGE_OK) {
+        bus->credentials = NULL;
+    }
+}
+
 void site_resolve(struct site *site, struct doc *doc, const char *models_dir) {
     struct resolver resolver = {.site = site, .doc = doc, .models_dir = models_dir};
     for (size_t b = 0; b < site->bus_count; b++) {
         check_bus_twice(&resolver, &site->buses[b]);
+        load_credentials(&resolver, &site->buses[b]);
         for (size_t m = 0; m < site->buses[b].meter_count; m++) {
             resolve_meter(&resolver, &site->buses[b], &site->buses[b].meters[m]);
         }
@@ -215,6 +229,7 @@ void site_resolve(struct site *site, struct doc *doc, const char *models_dir) {
 void site_done(struct site *site) {
     for (size_t b = 0; b < site->bus_count; b++) {
         free(site->buses[b].meters);
+        credentials_free(site->buses[b].credentials);
     }
     for (size_t i = 0; i < site->model_count; i++) {
         free(site->models[i]);

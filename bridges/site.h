@@ -21,7 +21,8 @@ enum {
     SITE_BUS_METERS_MAX = 250,
     SITE_METER_ID_MAX = 48,
     SITE_BUS_ID_MAX = 32,
-    SITE_ADDRESS_TEXT_MAX = 24
+    SITE_ADDRESS_TEXT_MAX = 24,
+    SITE_PATH_MAX = 255
 };
 
 struct site_meter {
@@ -35,7 +36,8 @@ struct site_meter {
     const struct model *model;
     struct meter_address address;
     struct line_settings line;
-    uint32_t index; /* of the meter in the whole site */
+    uint32_t index;                      /* of the meter in the whole site */
+    const struct credential *credential; /* its bus's; NULL = none */
 };
 
 struct site_bus {
@@ -43,9 +45,11 @@ struct site_bus {
     struct line_address line;
     struct line_options options;
     bool has_echo;
+    char credentials_path[SITE_PATH_MAX + 1]; /* passwords of its meters; empty = none */
     int source_line;
     size_t meter_count;
-    struct site_meter *meters; /* owned by the site */
+    struct site_meter *meters;       /* owned by the site */
+    struct credentials *credentials; /* likewise; filled by site_resolve, NULL = none */
 };
 
 struct site {

@@ -34,6 +34,7 @@ struct cli_options {
     const char *protocol;
     const char *only;
     const char *write_config;
+    const char *credentials;
 };
 
 /* decode PROTOCOL [FILE]: frames as hex, one a line, field by field. */
@@ -47,6 +48,9 @@ enum cli_exit cli_set(const struct cli_options *options, int count, char **argum
 
 /* scan LINE [--protocol P]: finds the meters of a bus. */
 enum cli_exit cli_scan(const struct cli_options *options, int count, char **arguments);
+
+/* relay LINE ACTION by --model: orders, then what became of them. */
+enum cli_exit cli_relay(const struct cli_options *options, int count, char **arguments);
 
 /* ports: the serial ports of this machine and who holds them. */
 enum cli_exit cli_ports(const struct cli_options *options, int count, char **arguments);

@@ -10,8 +10,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { DECODE = 1, READ = 2, PORTS = 4, SET = 8, SCAN = 16 };
-enum { LINE_USERS = READ | SET | SCAN, ALL = DECODE | PORTS | LINE_USERS };
+enum { DECODE = 1, READ = 2, PORTS = 4, SET = 8, SCAN = 16, RELAY = 32 };
+enum { LINE_USERS = READ | SET | SCAN | RELAY, ALL = DECODE | PORTS | LINE_USERS };
 enum { TIMEOUT_MAX_MS = 60000, COUNT_MAX = 1000000, INTERVAL_MAX_S = 86400, UNLIMITED = 1000 };
 
 static const struct command {
@@ -35,7 +35,15 @@ static const struct command {
      "                                    reads a meter: all or the named fields of its model\n"
      "  read LINE modbus ADDRESS WHAT     reads coils or registers (ADDRESS 1 to 255)\n"
      "  read LINE mbus ADDRESS WHAT       reads telegrams; WHAT: all, a dib_vib or a "
-     "quantity\n"},
+     "quantity\n"
+     "  read LINE dlt645|cjt188 ADDRESS WHAT\n"
+     "                                    reads a data identifier, such as 00010000 or 901f\n"},
+    {"relay", RELAY, 2, 2, cli_relay,
+     "  relay LINE --model M --address A open|close|permit|status\n"
+     "                                    switches a relay or valve and looks what became of\n"
+     "                                    it. A relay that is open is off; a valve that is\n"
+     "                                    open lets through. Also alarm, alarm-end, keep and\n"
+     "                                    keep-end. Acts only with --write\n"},
     {"scan", SCAN, 1, 1, cli_scan,
      "  scan LINE [--protocol mbus]       finds meters: primary addresses 0 to 250, then by\n"
      "                                    secondary address with wildcards\n"},
@@ -59,10 +67,11 @@ static const struct row {
     {"json", FLAG, AT(json), 0, ALL, NULL, "one JSON object a line"},
     {"role", TEXT, AT(role), 0, DECODE, "R",
      "decode: frames are a request, response or exception"},
-    {"model", TEXT, AT(model), 0, READ, "M", "meter model: a file, or a name in --models"},
-    {"models", TEXT, AT(models), 0, READ | SCAN, "DIR",
+    {"model", TEXT, AT(model), 0, READ | RELAY, "M",
+     "meter model: a file, or a name in --models"},
+    {"models", TEXT, AT(models), 0, READ | RELAY | SCAN, "DIR",
      "where model files are (/usr/share/metergate/models)"},
-    {"address", TEXT, AT(address), 0, READ, "A", "the meter's address"},
+    {"address", TEXT, AT(address), 0, READ | RELAY, "A", "the meter's address"},
     {"timeout", MILLISECONDS, AT(timeout_ms), TIMEOUT_MAX_MS, LINE_USERS, "MS",
      "wait so long for an answer to begin (the model's; 1000; M-Bus: 150 and 330 bits)"},
     {"count", NUMBER, AT(count), COUNT_MAX, READ, "N",
@@ -73,9 +82,11 @@ static const struct row {
     {"only", TEXT, AT(only), 0, SCAN, "W", "scan: only primary or only secondary addresses"},
     {"write-config", TEXT, AT(write_config), 0, SCAN, "FILE",
      "scan: writes the bus and its meters for a configuration; never over a file"},
-    {"write", FLAG, AT(write), 0, SET, NULL, "allows what changes a meter"},
+    {"write", FLAG, AT(write), 0, SET | RELAY, NULL, "allows what changes a meter"},
     {"verbose", FLAG, AT(verbose), 0, LINE_USERS, NULL,
-     "every frame as hex with its time, on stderr"},
+     "every frame as hex with its time, on stderr; no password"},
+    {"credentials", TEXT, AT(credentials), 0, RELAY, "FILE",
+     "passwords of meters, mode 0600; FILE.refused keeps count"},
     {"help", HELP, 0, 0, ALL, NULL, "prints this"},
     {"version", VERSION, 0, 0, ALL, NULL, "prints the version"},
 #undef AT
@@ -100,7 +111,9 @@ static void print_help(void) {
         "WHAT: TABLE:START[:COUNT[:TYPE[:ORDER]]], such as holding:0x0048:2, coil:0:8 or\n"
         "      input:72:4:float32. TABLE: coil, discrete, holding, input. START as sent,\n"
         "      decimal or 0x... COUNT of registers or bits (1). TYPE: int16, uint16, int32,\n"
-        "      uint32, int64, uint64, float32, float64; ORDER: abcd, cdab, badc, dcba.\n\n"
+        "      uint32, int64, uint64, float32, float64; ORDER: abcd, cdab, badc, dcba.\n"
+        "      Of dlt645 an identifier of 8 hex digits (4: edition 1997), of cjt188 one of "
+        "4.\n\n"
         "After a request without an answer its address rests until four timeouts have passed,\n"
         "so that a late answer is not taken for the next.\n\n"
         "Exit: 0 ok, 1 usage, 2 timeout, 3 damaged frame, 4 the device refused,\n"

@@ -12,7 +12,7 @@ enum { RAW_ARGUMENTS = 3 };
 
 /* What is read: one of them. */
 struct job {
-    enum { BY_MODEL, RAW_MODBUS, RAW_MBUS } kind;
+    enum { BY_MODEL, RAW_MODBUS, RAW_MBUS, BY_IDENTIFIER } kind; /* the last: also in model */
     struct read_model model;
     struct read_raw raw;
     struct read_mbus mbus;
@@ -32,7 +32,11 @@ static enum cli_exit prepare(struct job *job, const struct cli_options *options,
         return tell_usage("model", "--address and --models go with --model");
     }
     if (count != RAW_ARGUMENTS) {
-        return tell_usage("read", "needs --model and --address, or modbus|mbus ADDRESS WHAT");
+        return tell_usage("read", "needs --model and --address, or PROTOCOL ADDRESS WHAT");
+    }
+    if (strcmp(arguments[0], "dlt645") == 0 || strcmp(arguments[0], "cjt188") == 0) {
+        job->kind = BY_IDENTIFIER;
+        return read_identifier_prepare(&job->model, arguments);
     }
     if (strcmp(arguments[0], "mbus") == 0) {
         job->kind = RAW_MBUS;
@@ -98,6 +102,8 @@ static enum cli_exit read_once(const struct job *job, struct session *session) {
         return read_model_once(&job->model, session);
     case RAW_MODBUS:
         return read_raw_once(&job->raw, session);
+    case BY_IDENTIFIER:
+        return read_identifier_once(&job->model, session);
     case RAW_MBUS:
         break;
     }
@@ -106,9 +112,9 @@ static enum cli_exit read_once(const struct job *job, struct session *session) {
 
 static const struct line_settings *settings_of(const struct job *job) {
     static const struct line_settings modbus = {9600, 8, 'N', 1};
-    return job->kind == BY_MODEL   ? &job->model.model.line
-           : job->kind == RAW_MBUS ? &mbus_target_line
-                                   : &modbus;
+    return job->kind == RAW_MBUS     ? &mbus_target_line
+           : job->kind == RAW_MODBUS ? &modbus
+                                     : &job->model.model.line;
 }
 
 /* Reads as often as asked, until the port fails. The exit code is that of the last failure. */

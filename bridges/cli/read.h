@@ -36,6 +36,17 @@ enum cli_exit read_raw_once(const struct read_raw *raw, struct session *session)
 enum cli_exit read_mbus_prepare(struct read_mbus *read, char **arguments);
 enum cli_exit read_mbus_once(const struct read_mbus *read, struct session *session);
 
+/* What one identifier of DL/T 645 or CJ/T 188 gave. */
+struct identifier_data {
+    size_t len;
+    uint8_t bytes[4096];
+};
+
+/* "dlt645 ADDRESS WHAT", "cjt188 ADDRESS WHAT": one data identifier. What is wrong is told;
+ * read_model_done after any outcome. */
+enum cli_exit read_identifier_prepare(struct read_model *read, char **arguments);
+enum cli_exit read_identifier_once(const struct read_model *read, struct session *session);
+
 /* --model, --address and the fields' names. What is wrong is told. read_model_done after any
  * outcome, of a structure that began as all zero. */
 enum cli_exit read_model_prepare(struct read_model *read, const struct cli_options *options,

@@ -5,9 +5,8 @@
 
 #include "bridges/base/decimal.h"
 #include "bridges/cli/read.h"
+#include "bridges/cli/refusal.h"
 #include "bridges/cli/tell.h"
-#include "bridges/mbus/mbus_data.h"
-#include "bridges/modbus/mbrtu_explain.h"
 #include "bridges/model.h"
 #include "bridges/quantity.h"
 
@@ -171,6 +170,7 @@ static enum bridge_status poll_all(const struct read_model *read, struct session
     harvest->plan.now_ms = clock_mono_ms(&session->clock);
     for (;;) {
         struct exchange exchange;
+        harvest->plan.now_ms = clock_mono_ms(&session->clock);
         enum bridge_status status =
             read->model.bridge->next(read->bridge_session, &harvest->plan, &exchange);
         if (status == BRIDGE_DONE) {
@@ -250,19 +250,11 @@ static size_t given_count(const struct model *model, const struct harvest *harve
     return given;
 }
 
-static const char *refusal_name(const char *protocol, int code) {
-    if (strcmp(protocol, "modbus") == 0) {
-        return mbrtu_exception_name((unsigned)code);
-    }
-    return strcmp(protocol, "mbus") == 0 ? mbus_error_name((uint8_t)code) : "its own code";
-}
-
 static enum cli_exit tell_refusal(const struct read_model *read, const struct session *session,
                                   int code) {
     char text[SESSION_FAULT_MAX] = "the device refused as it did before";
     if (code) { /* 0: the driver has learnt it and did not ask again */
-        (void)snprintf(text, sizeof text, "the device refused: exception %d (%s)", code,
-                       refusal_name(read->model.bridge->name, code));
+        refusal_format(read->model.bridge, code, text, sizeof text);
     }
     return tell_failure(session->options, CLI_REFUSED, text);
 }

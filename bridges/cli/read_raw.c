@@ -21,8 +21,8 @@ _Static_assert(sizeof(struct ask) <= BRIDGE_NOTES_MAX, "ask");
 enum cli_exit read_raw_prepare(struct read_raw *raw, char **arguments) {
     long unit = 0;
     if (strcmp(arguments[0], "modbus") != 0) {
-        return tell_usage(arguments[0],
-                          "raw reads know modbus and mbus; a meter's model needs --model");
+        return tell_usage(arguments[0], "raw reads know modbus, mbus, dlt645 and cjt188; a "
+                                        "meter's model needs --model");
     }
     if (!what_number(arguments[1], UNIT_MAX, &unit) || unit == 0) {
         return tell_usage(arguments[1], "a Modbus address to read is a number from 1 to 255");

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridges/dlt645/dlt645_explain.h"
+#include "bridges/dlt645/dlt645_frame.h"
+
 static struct trace *trace_of(struct line *line) {
     return (struct trace *)line;
 }
@@ -13,12 +16,42 @@ static int64_t now_us(const struct trace *trace) {
     return clock_mono_us(trace->line.clock);
 }
 
+/* Which bytes are for no screen: [from, to), and the sum, which would tell of them. */
+struct hidden {
+    size_t from;
+    size_t to;
+    size_t sum;
+};
+
+/* A frame of DL/T 645 may hold a password. */
+static struct hidden find_hidden(const uint8_t *buf, size_t len) {
+    enum { HEAD_BYTES = DLT645_OVERHEAD - 2 };
+    struct dlt645_frame frame;
+    struct dlt645_explanation explained;
+    if (dlt645_frame_decode(buf, len, &frame) != BRIDGE_OK) {
+        return (struct hidden){0};
+    }
+    dlt645_explain(&frame, &explained);
+    const size_t from = frame.preamble + HEAD_BYTES + explained.secret_at;
+    return explained.secret_len == 0 ? (struct hidden){0}
+                                     : (struct hidden){.from = from,
+                                                       .to = from + explained.secret_len,
+                                                       .sum = len - 2};
+}
+
 static void print(const struct trace *trace, int64_t at_us, char direction, const uint8_t *buf,
                   size_t len) {
     const int64_t us = at_us - trace->origin_us;
+    const struct hidden hidden = find_hidden(buf, len);
     (void)fprintf(stderr, "%6" PRId64 ".%03" PRId64 " ms %c", us / 1000, us % 1000, direction);
     for (size_t i = 0; i < len; i++) {
-        (void)fprintf(stderr, " %02x", buf[i]);
+        const bool is_hidden =
+            (i >= hidden.from && i < hidden.to) || (hidden.to > 0 && i == hidden.sum);
+        if (is_hidden) {
+            (void)fputs(" **", stderr);
+        } else {
+            (void)fprintf(stderr, " %02x", buf[i]);
+        }
     }
 }
 

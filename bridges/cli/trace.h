@@ -5,6 +5,8 @@
  *
  *     12.345 ms > 01 03 00 00 00 02 c4 0b
  *     47.001 ms < 01 03 04 0a 0b 0c 0d 4c ec (until 52.210 ms)
+ *
+ * A password within a frame is shown as asterisks, and so is the sum over it.
  */
 #ifndef BRIDGES_CLI_TRACE_H
 #define BRIDGES_CLI_TRACE_H
