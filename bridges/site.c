@@ -11,6 +11,15 @@
 
 /* --- reading the file -------------------------------------------------------------------- */
 
+static void read_meter_line(struct doc *doc, const doc_node *node, void *out) {
+    struct site_meter *meter = out;
+    const char *text = doc_scalar(node);
+    if (!text || line_settings_parse(text, &meter->line) != BRIDGE_OK) {
+        doc_fault(doc, node, "line: \"%s\" is no line setting such as 2400:8E1",
+                  text ? text : "?");
+    }
+}
+
 static const struct field meter_fields[] = {
     {"id", FIELD_ID, offsetof(struct site_meter, id), NULL, 1, SITE_METER_ID_MAX,
      "the meter's name, for ever", NULL, NULL, NULL},
@@ -22,6 +31,8 @@ static const struct field meter_fields[] = {
      "how often it is polled", NULL, NULL, NULL},
     {"serial", FIELD_ID, offsetof(struct site_meter, serial), "", 0, BRIDGE_SERIAL_MAX,
      "serial number that must be found there; none = the first that is seen", NULL, NULL, NULL},
+    {"line", FIELD_CUSTOM, 0, "", 0, 0, "its baud rate and framing, such as 2400:8E1", NULL,
+     NULL, read_meter_line},
 };
 static const struct schema meter_schema = {meter_fields,
                                            sizeof meter_fields / sizeof *meter_fields, NULL, 0};
@@ -188,7 +199,9 @@ static void resolve_meter(struct resolver *resolver, struct site_bus *bus,
         return;
     }
     meter->credential = credentials_for(bus->credentials, meter->address_text);
-    meter->line = bus->line.has_settings ? bus->line.settings : meter->model->line;
+    if (meter->line.baud == 0) {
+        meter->line = bus->line.has_settings ? bus->line.settings : meter->model->line;
+    }
     check_address_twice(resolver, bus, meter);
 }
 

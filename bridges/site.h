@@ -9,7 +9,8 @@
  *       meters:
  *         - {id: flat-101, model: eastron-sdm120, address: 1, period: 60s}
  *
- * A bus's own baud rate and framing, where given, go before those of the model.
+ * A bus's own baud rate and framing, where given, go before those of the model, and a meter's
+ * own (line: 2400:8E1) before both: meters of several protocols may share a pair of wires.
  */
 #ifndef BRIDGES_SITE_H
 #define BRIDGES_SITE_H
@@ -35,7 +36,7 @@ struct site_meter {
     /* filled by site_resolve: */
     const struct model *model;
     struct meter_address address;
-    struct line_settings line;
+    struct line_settings line;           /* its own; else its bus's, else its model's */
     uint32_t index;                      /* of the meter in the whole site */
     const struct credential *credential; /* its bus's; NULL = none */
 };
