@@ -87,7 +87,7 @@ static void add_row(const struct row *row, json_t *values) {
                      row->invalid ? "" : row->unit);
         return;
     }
-    json_t *object = json_pack("{sssss?}", "name", row->name, "unit", row->unit, "value",
+    json_t *object = json_pack("{ssssss?}", "name", row->name, "unit", row->unit, "value",
                                row->invalid ? NULL : row->text);
     if (row->invalid) {
         (void)json_object_set_new(object, "invalid", json_string(row->invalid));
