@@ -417,7 +417,7 @@ static void describe(const struct field *field, char *text, size_t size) {
 
 static void scalar_fault(struct doc *doc, const doc_node *node, const struct field *field,
                          const char *text, const char *what) {
-    char range[160];
+    char range[400];
     describe(field, range, sizeof range);
     doc_fault(doc, node, "%s: \"%.60s\" %s%s%s%s", field->name, text, what, *range ? " (" : "",
               range, *range ? ")" : "");
@@ -540,7 +540,7 @@ void doc_read(struct doc *doc, const doc_node *node, const struct schema *schema
 }
 
 static void print_line(const struct field *field, const char *path, FILE *out) {
-    char range[160];
+    char range[400];
     describe(field, range, sizeof range);
     (void)fprintf(out, "%-28s %s%s%s%s%s%s\n", path, field->help, *range ? "; " : "", range,
                   field->fallback ? "; default " : "; required",
