@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bridges/quantity.h"
-#include "tests/sim/sim_registers.h"
+#include "tests/sim/sim_protocol.h"
 
 /* --- finding ----------------------------------------------------------------------------- */
 
@@ -271,7 +271,7 @@ static json_t *shown(const struct sim_view *view) {
     for (size_t i = 0; i < model->point_count; i++) {
         int64_t micro;
         char text[DECIMAL_TEXT_MAX] = "";
-        if (sim_registers_show(view, &model->points[i], &micro)) {
+        if (sim_protocol_show(view, &model->points[i], &micro)) {
             decimal_format(micro, text);
         }
         (void)json_object_set_new(values, quantity_name(model->points[i].quantity),
@@ -285,8 +285,9 @@ json_t *sim_values(const struct sim *sim, struct sim_meter *meter) {
                                   .device = sim_meter_device(meter),
                                   .era = &sim->era,
                                   .at_us = clock_mono_us(&sim->clock)};
+    sim_meter_settle(meter, &sim->era, view.at_us);
     char serial[SIM_SERIAL_TEXT_MAX];
-    sim_registers_serial(&view, serial);
+    sim_protocol_serial(&view, serial);
     return json_pack("{s:s, s:s, s:s, s:s, s:o}", "meter", meter->site->id, "serial", serial,
                      "relay", meter->is_open ? "open" : "closed", "relay_says",
                      meter->says_open ? "open" : "closed", "values", shown(&view));

@@ -16,7 +16,7 @@ const struct sim_terms *sim_terms_of(const struct sim_meter *meter, enum sim_fau
 
 /* A pty does not tell parity, so the rate alone decides. */
 bool sim_hears(const struct sim_meter *meter, const struct sim_request *request) {
-    return request->baud == meter->site->line.baud && request->at_us >= meter->deaf_until_us;
+    return request->baud == meter->baud && request->at_us >= meter->deaf_until_us;
 }
 
 void sim_who_answers(struct sim_meter *meter, bool answers[2]) {
@@ -36,7 +36,8 @@ void sim_who_answers(struct sim_meter *meter, bool answers[2]) {
 
 void sim_take_time(struct sim_meter *meter, int64_t turnaround_us, size_t from,
                    struct sim_replies *out) {
-    int64_t wait_us = turnaround_us;
+    const int64_t own_ms = meter->traits.turnaround_ms;
+    int64_t wait_us = own_ms == SIM_UNSET ? turnaround_us : own_ms * 1000;
     if (sim_strikes(meter, SIM_SLOW)) {
         wait_us = sim_terms_of(meter, SIM_SLOW)->delay_ms * 1000;
     }

@@ -7,6 +7,7 @@
 
 #include "bridges/base/doc.h"
 #include "tests/sim/sim_port.h"
+#include "tests/sim/sim_protocol.h"
 
 enum { SITE_METERS_MAX = SITE_BUSES_MAX * SITE_BUS_METERS_MAX };
 enum { UNSET = -1, VOLTAGE_MAX_MICRO = 1000 * MICRO, ENERGY_MAX_KWH = 40000000 };
@@ -25,6 +26,7 @@ struct sim_entry {
     char behind[SITE_METER_ID_MAX + 1];
     int64_t ct_micro;
     int64_t vt_micro;
+    struct sim_traits traits;
 };
 
 /* --- reading the file -------------------------------------------------------------------- */
@@ -43,12 +45,14 @@ static void read_hour(struct doc *doc, const doc_node *node, void *out) {
 static const struct field constant_fields[] = {
     {"load", FIELD_DECIMAL, offsetof(struct sim_entry, load_micro_kw), "", 0,
      SIM_LOAD_MAX_MICRO_KW, "kW", NULL, NULL, NULL}};
-static const struct schema constant_schema = {constant_fields, 1, NULL, 0};
+static const struct schema constant_schema = {constant_fields, 1, &sim_traits_schema,
+                                              offsetof(struct sim_entry, traits)};
 
 static const struct field curve_fields[] = {{"load", FIELD_LIST, 0, "", SIM_HOURS, SIM_HOURS,
                                              "kW for each hour of the UTC day", NULL, NULL,
                                              read_hour}};
-static const struct schema curve_schema = {curve_fields, 1, NULL, 0};
+static const struct schema curve_schema = {curve_fields, 1, &sim_traits_schema,
+                                           offsetof(struct sim_entry, traits)};
 
 static const struct field entry_fields[] = {
     {"meter", FIELD_ID, offsetof(struct sim_entry, meter), NULL, 1, SITE_METER_ID_MAX,
@@ -89,7 +93,8 @@ static void read_entry(struct doc *doc, const doc_node *node, void *out) {
     *entry = (struct sim_entry){.source_line = doc_line(node),
                                 .load_micro_kw = {UNSET},
                                 .energy_micro_kwh = UNSET,
-                                .voltage_micro = UNSET};
+                                .voltage_micro = UNSET,
+                                .traits = sim_traits_default};
     doc_read(doc, node, &schema, entry);
     for (size_t hour = 1; !is_curve && hour < SIM_HOURS; hour++) {
         entry->load_micro_kw[hour] = entry->load_micro_kw[0];
@@ -181,7 +186,13 @@ static void check_bus(struct doc *doc, const struct site_bus *bus) {
     }
     for (size_t m = 0; m < bus->meter_count; m++) {
         const struct site_meter *meter = &bus->meters[m];
-        if (meter->model && strcmp(meter->model->bridge->name, "modbus") != 0) {
+        const bool is_packet = sim_building_is_mbtcp(bus);
+        if (meter->model && is_packet && sim_protocol_of(meter->model) != SIM_MODBUS) {
+            faults_add(doc_faults(doc), doc_name(doc), meter->source_line,
+                       "model: a meter of protocol %s is not on Modbus TCP",
+                       meter->model->bridge->name);
+        }
+        if (meter->model && sim_protocol_of(meter->model) == SIM_NO_PROTOCOL) {
             faults_add(doc_faults(doc), doc_name(doc), meter->source_line,
                        "model: meters of protocol %s cannot be simulated",
                        meter->model->bridge->name);
@@ -280,6 +291,8 @@ static void apply(const struct sim_entry *entry, struct sim_meter *meter) {
     if (*entry->serial) {
         memcpy(meter->devices[SIM_ITSELF].serial, entry->serial, sizeof entry->serial);
     }
+    meter->traits = entry->traits;
+    meter->clock_shift_us = entry->traits.clock_s * MICRO;
     meter->ct_micro = entry->ct_micro;
     meter->vt_micro = entry->vt_micro;
     meter->faults[SIM_DEAD].is_on = entry->is_dead;
@@ -348,6 +361,6 @@ void sim_building_help(FILE *out) {
         &(struct schema){entry_fields, sizeof entry_fields / sizeof *entry_fields, NULL, 0},
         "simulation.", out);
     schema_print(&constant_schema, "simulation.", out);
-    schema_print(&curve_schema, "or simulation.", out);
+    schema_print(&(struct schema){curve_fields, 1, NULL, 0}, "or simulation.", out);
     schema_print(&scene_schema, "script.", out);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/sim_protocol.h"
+
 /* The different settings of its meters, as far as there is room. */
 static void gather_settings(const struct site_bus *site, struct sim_wire_config *config) {
     for (size_t m = 0; m < site->meter_count; m++) {
@@ -19,28 +21,73 @@ static void gather_settings(const struct site_bus *site, struct sim_wire_config 
     }
 }
 
-static bool open_wire(struct sim_bus *bus, const struct sim_place *place, char *error) {
+/* --- who listens ------------------------------------------------------------------------- */
+
+static void add_modbus(struct sim_bus *bus, struct sim_meter *meter) {
+    sim_modbus_add(&bus->modbus, meter);
+}
+
+static void add_mbus(struct sim_bus *bus, struct sim_meter *meter) {
+    sim_mbus_add(&bus->mbus, meter);
+}
+
+static struct sim_ears modbus_ears(struct sim_bus *bus) {
+    return sim_modbus_ears(&bus->modbus);
+}
+
+static struct sim_ears mbus_ears(struct sim_bus *bus) {
+    return sim_mbus_ears(&bus->mbus);
+}
+
+/* The one whose frames are known most surely listens first: a CRC, then fixed places. */
+static const struct listener {
+    void (*add)(struct sim_bus *bus, struct sim_meter *meter);
+    struct sim_ears (*ears)(struct sim_bus *bus);
+} listeners[SIM_PROTOCOLS] = {
+    [SIM_MODBUS] = {add_modbus, modbus_ears},
+    [SIM_MBUS] = {add_mbus, mbus_ears},
+};
+
+/* Which protocols are on the bus; its meters are handed to them. */
+static void seat_meters(struct sim_bus *bus, const struct sim_place *place,
+                        bool is_there[SIM_PROTOCOLS]) {
+    for (size_t m = 0; m < bus->site->meter_count; m++) {
+        const struct site_meter *meter = &bus->site->meters[m];
+        const enum sim_protocol protocol = sim_protocol_of(meter->model);
+        is_there[protocol] = true;
+        listeners[protocol].add(bus, &place->building->meters[meter->index]);
+    }
+}
+
+static bool open_wire(struct sim_bus *bus, const struct sim_place *place,
+                      const bool is_there[SIM_PROTOCOLS], char *error) {
     struct sim_wire_config config = {.path = bus->site->line.path,
                                      .is_strict = place->building->is_strict,
                                      .clock = place->clock,
-                                     .ear_count = 1,
-                                     .ears = {sim_modbus_ears(&bus->modbus)},
                                      .faults = bus->faults};
+    for (size_t protocol = 0; protocol < SIM_PROTOCOLS; protocol++) {
+        if (is_there[protocol]) {
+            config.ears[config.ear_count++] = listeners[protocol].ears(bus);
+        }
+    }
     gather_settings(bus->site, &config);
     return sim_wire_open(&bus->wire, &config, error);
 }
 
+/* --- life -------------------------------------------------------------------------------- */
+
 bool sim_bus_open(struct sim_bus *bus, const struct sim_place *place,
                   const struct site_bus *site, char *error) {
+    const int64_t turnaround_us = place->building->turnaround_ms * 1000;
+    bool is_there[SIM_PROTOCOLS] = {false};
     *bus = (struct sim_bus){.site = site, .is_mbtcp = sim_building_is_mbtcp(site)};
     bus->faults[SIM_ECHO].is_on = site->has_echo;
-    sim_modbus_init(&bus->modbus, place->era, place->building->turnaround_ms * 1000);
-    for (size_t m = 0; m < site->meter_count; m++) {
-        sim_modbus_add(&bus->modbus, &place->building->meters[site->meters[m].index]);
-    }
+    sim_modbus_init(&bus->modbus, place->era, turnaround_us);
+    sim_mbus_init(&bus->mbus, place->era, turnaround_us);
+    seat_meters(bus, place, is_there);
     bus->is_plugged = bus->is_mbtcp ? sim_mbtcp_open(&bus->server, site->line.path,
                                                      &bus->modbus, place->clock, error)
-                                    : open_wire(bus, place, error);
+                                    : open_wire(bus, place, is_there, error);
     return bus->is_plugged;
 }
 
@@ -50,6 +97,7 @@ void sim_bus_close(struct sim_bus *bus) {
     } else {
         sim_wire_close(&bus->wire);
     }
+    sim_mbus_done(&bus->mbus);
     bus->is_plugged = false;
 }
 

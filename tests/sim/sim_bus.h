@@ -7,6 +7,7 @@
 
 #include "tests/sim/sim_building.h"
 #include "tests/sim/sim_mbtcp.h"
+#include "tests/sim/sim_mbus.h"
 #include "tests/sim/sim_modbus.h"
 #include "tests/sim/sim_wire.h"
 
@@ -19,6 +20,7 @@ struct sim_bus {
     struct sim_wire wire;
     struct sim_mbtcp server;
     struct sim_modbus modbus;
+    struct sim_mbus mbus;
     struct sim_fault faults[SIM_FAULT_KINDS]; /* of the line */
 };
 

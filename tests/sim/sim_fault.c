@@ -12,7 +12,7 @@ enum { UNSET = -1, DELAY_MAX_MS = 600000, ENERGY_MAX_KWH = 40000000, PERCENT = 1
 
 #define SIM_FAULT_NAMES                                                                        \
     "none|late|slow|dead|crc|truncate|wrong-address|exception|glitch|swap-serial|merge|"       \
-    "stuck-relay|lie|echo|babble"
+    "stuck-relay|lie|refuse|no-ack|closes-itself|wrong-current|battery|abnormal|echo|babble"
 
 static const struct field order_fields[] = {
     {"meter", FIELD_ID, offsetof(struct sim_order, meter), "", 1, SITE_METER_ID_MAX,
@@ -22,7 +22,7 @@ static const struct field order_fields[] = {
     {"fault", FIELD_CHOICE, offsetof(struct sim_order, kind), "none", 0, 0,
      "what is wrong from now on", SIM_FAULT_NAMES, NULL, NULL},
     {"delay", FIELD_DURATION, offsetof(struct sim_order, terms.delay_ms), "", 0, DELAY_MAX_MS,
-     "late, slow, merge", NULL, NULL, NULL},
+     "late, slow, merge, closes-itself", NULL, NULL, NULL},
     {"every", FIELD_INT, offsetof(struct sim_order, terms.every), "", 1, 1000000,
      "crc: n-th answer", NULL, NULL, NULL},
     {"share", FIELD_INT, offsetof(struct sim_order, terms.share), "", 0, PERCENT,
@@ -35,8 +35,8 @@ static const struct field order_fields[] = {
      "babble: between bursts", NULL, NULL, NULL},
     {"unit", FIELD_INT, offsetof(struct sim_order, terms.unit), "", 0, 255, "wrong-address",
      NULL, NULL, NULL},
-    {"code", FIELD_INT, offsetof(struct sim_order, terms.code), "", 0, 255, "exception", NULL,
-     NULL, NULL},
+    {"code", FIELD_INT, offsetof(struct sim_order, terms.code), "", 0, 255, "exception, refuse",
+     NULL, NULL, NULL},
     {"byte", FIELD_INT, offsetof(struct sim_order, terms.byte), "", 0, 255, "glitch", NULL,
      NULL, NULL},
     {"energy", FIELD_DECIMAL, offsetof(struct sim_order, terms.energy_micro_kwh), "", 0,
@@ -108,6 +108,12 @@ static const struct kind {
                    .takes = {[DELAY] = MAY, [SHARE] = MAY + 25, [ENERGY] = MAY}},
     [SIM_STUCK_RELAY] = {.name = "stuck-relay"},
     [SIM_LIE] = {.name = "lie"},
+    [SIM_REFUSE] = {.name = "refuse", .takes = {[CODE] = MAY + 1}},
+    [SIM_NO_ACK] = {.name = "no-ack"},
+    [SIM_CLOSES_ITSELF] = {.name = "closes-itself", .takes = {[DELAY] = MAY}},
+    [SIM_WRONG_CURRENT] = {.name = "wrong-current"},
+    [SIM_BATTERY] = {.name = "battery"},
+    [SIM_ABNORMAL] = {.name = "abnormal"},
     [SIM_ECHO] = {.name = "echo", .traits = WIRE | SERIAL_ONLY},
     [SIM_BABBLE] = {.name = "babble",
                     .traits = WIRE | SERIAL_ONLY,

@@ -18,6 +18,13 @@
  *                  other one delay later; a share of the answers comes from one of them alone
  *   stuck-relay    acknowledges switching and does not switch
  *   lie            acknowledges switching and says it had switched, but has not
+ *   refuse         answers an order to switch with error code, and does not switch
+ *   no-ack         switches, and does not acknowledge it
+ *   closes-itself  a relay that has opened closes again after delay
+ *   wrong-current  shows a load behind an open relay, and none behind a closed one; registers
+ *                  stay right
+ *   battery        says that its battery is low; a valve then refuses to move
+ *   abnormal       (CJ/T 188) says that its valve is in no position, and it does not move
  *   echo           (bus) the line gives each byte of the master back
  *   babble         (bus) random bytes: bursts of bytes with a pause between; 0 bytes = always
  *
@@ -47,6 +54,12 @@ enum sim_fault_kind {
     SIM_MERGE,
     SIM_STUCK_RELAY,
     SIM_LIE,
+    SIM_REFUSE,
+    SIM_NO_ACK,
+    SIM_CLOSES_ITSELF,
+    SIM_WRONG_CURRENT,
+    SIM_BATTERY,
+    SIM_ABNORMAL,
     SIM_ECHO,
     SIM_BABBLE,
     SIM_FAULT_KINDS

@@ -114,7 +114,14 @@ static enum exception write_words(const struct call *call, const struct sim_rang
     if (!sim_registers_let_write(call->view.meter->site->model, range)) {
         return ILLEGAL_ADDRESS;
     }
-    sim_registers_write(&call->view, range, words);
+    const enum sim_obedience obedience = sim_registers_write(&call->view, range, words);
+    if (obedience == SIM_REFUSES) {
+        return (enum exception)sim_terms_of(call->view.meter, SIM_REFUSE)->code;
+    }
+    if (obedience == SIM_OBEYS_SILENTLY) {
+        call->reply->len = 0;
+        return NO_EXCEPTION;
+    }
     return acknowledge(call);
 }
 
@@ -210,6 +217,10 @@ static void answer_as(struct call *call, enum sim_device_index device,
             refuse(call, exception);
         }
     }
+    if (call->reply->len == 0) {
+        out->count--;
+        return;
+    }
     if (sim_strikes(meter, SIM_WRONG_ADDRESS)) {
         call->reply->bytes[AT_UNIT] = (uint8_t)sim_terms_of(meter, SIM_WRONG_ADDRESS)->unit;
     }
@@ -264,12 +275,13 @@ void sim_modbus_serve(struct sim_modbus *modbus, const struct sim_request *reque
     if (sim_strikes(meter, SIM_DEAD)) {
         return;
     }
+    sim_meter_settle(meter, modbus->era, request->at_us);
     struct call call = {.view = {.meter = meter, .era = modbus->era, .at_us = request->at_us},
                         .bytes = request->bytes,
                         .len = request->len};
     answer_all(&call, out);
     sim_take_time(meter, modbus->turnaround_us, 0, out);
-    meter->answered++;
+    meter->answered += out->count > 0;
 }
 
 /* --- on a line --------------------------------------------------------------------------- */

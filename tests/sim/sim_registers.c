@@ -327,18 +327,8 @@ static bool says(const uint16_t *wanted, const uint16_t *words, const struct sim
     return true;
 }
 
-static void switch_relay(const struct sim_view *view, bool is_open) {
-    struct sim_fault *lie = &view->meter->faults[SIM_LIE];
-    view->meter->says_open = is_open;
-    if (lie->is_on) {
-        lie->struck++;
-        return;
-    }
-    sim_meter_switch(view->meter, view->era, view->at_us, is_open);
-}
-
-void sim_registers_write(const struct sim_view *view, const struct sim_range *range,
-                         const uint16_t *words) {
+enum sim_obedience sim_registers_write(const struct sim_view *view,
+                                       const struct sim_range *range, const uint16_t *words) {
     const struct mbrtu_relay_write *write =
         &mbrtu_meter_of(view->meter->site->model)->relay_write;
     const struct sim_range relay = write_range(view->meter->site->model);
@@ -346,17 +336,15 @@ void sim_registers_write(const struct sim_view *view, const struct sim_range *ra
     uint16_t now[MBRTU_RELAY_WORDS_MAX] = {0};
     if (!overlap(&relay, range)) {
         hold(view->meter, range, words);
-        return;
+        return SIM_OBEYS;
     }
     if (stuck->is_on) {
         stuck->struck++;
-        return;
+        return SIM_OBEYS;
     }
     hold(view->meter, range, words);
     place_held(view->meter, &relay, now);
-    if (says(write->open, now, &relay)) {
-        switch_relay(view, true);
-    } else if (says(write->closed, now, &relay)) {
-        switch_relay(view, false);
-    }
+    const bool is_open = says(write->open, now, &relay);
+    return is_open || says(write->closed, now, &relay) ? sim_meter_order(view, is_open, 0)
+                                                       : SIM_OBEYS;
 }

@@ -12,14 +12,7 @@
 #include "bridges/modbus/mbrtu.h"
 #include "bridges/modbus/mbrtu_frame.h"
 #include "tests/sim/sim_meter.h"
-
-/* A moment of one device. */
-struct sim_view {
-    struct sim_meter *meter;
-    enum sim_device_index device;
-    const struct sim_era *era;
-    int64_t at_us;
-};
+#include "tests/sim/sim_protocol.h"
 
 /* Registers or coils [start, end) as one function code reads them. */
 struct sim_range {
@@ -39,12 +32,11 @@ bool sim_registers_read(const struct sim_view *view, const struct sim_range *ran
 /* May all of the range (function 1 or 3) be written? */
 bool sim_registers_let_write(const struct model *model, const struct sim_range *range);
 
-/* Writes a range that may be written, and switches where that is the relay. */
-void sim_registers_write(const struct sim_view *view, const struct sim_range *range,
-                         const uint16_t *words);
+/* Writes a range that may be written, and switches where that is the relay; how that went. */
+enum sim_obedience sim_registers_write(const struct sim_view *view,
+                                       const struct sim_range *range, const uint16_t *words);
 
 /* The serial number as a reader gets it; text holds SIM_SERIAL_TEXT_MAX bytes. */
-enum { SIM_SERIAL_TEXT_MAX = 72 };
 void sim_registers_serial(const struct sim_view *view, char *text);
 
 /* What a point shows, in micro-units. false: its registers cannot hold it. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/sim_protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/sim_mbus_telegram.h"
+#include "tests/sim/sim_registers.h"
+
+static void mbus_serial(const struct sim_view *view, char *text) {
+    (void)snprintf(text, SIM_SERIAL_TEXT_MAX, "%08X", (unsigned)sim_mbus_identity(view).id);
+}
+
+static const struct {
+    const char *name;
+    bool (*show)(const struct sim_view *view, const struct model_point *point, int64_t *micro);
+    void (*serial)(const struct sim_view *view, char *text);
+} protocols[SIM_PROTOCOLS] = {
+    [SIM_MODBUS] = {"modbus", sim_registers_show, sim_registers_serial},
+    [SIM_MBUS] = {"mbus", sim_mbus_show, mbus_serial},
+};
+
+enum sim_protocol sim_protocol_of(const struct model *model) {
+    for (enum sim_protocol protocol = 0; protocol < SIM_PROTOCOLS; protocol++) {
+        const char *name = protocols[protocol].name;
+        if (name && strcmp(name, model->bridge->name) == 0) {
+            return protocol;
+        }
+    }
+    return SIM_NO_PROTOCOL;
+}
+
+bool sim_protocol_show(const struct sim_view *view, const struct model_point *point,
+                       int64_t *micro) {
+    return protocols[sim_protocol_of(view->meter->site->model)].show(view, point, micro);
+}
+
+void sim_protocol_serial(const struct sim_view *view, char *text) {
+    protocols[sim_protocol_of(view->meter->site->model)].serial(view, text);
+}
