@@ -270,6 +270,7 @@ static int watch_stop(void) {
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }

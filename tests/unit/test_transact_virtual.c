@@ -683,3 +683,55 @@ Test(transact_virtual, a_request_that_nobody_answers_is_sent_and_done, .init = b
     cr_assert_eq(transact.counts.replies, 0);
     cr_assert_leq(transact_free_at_us(&transact, &broadcast.address), bus.now_us);
 }
+
+/* --- listening to all who answer ---------------------------------------------------------- */
+
+enum { GAP_US = 30000 };
+
+static enum bridge_status listen(uint8_t *heard, size_t *len) {
+    static const struct line_settings settings = {9600, 8, 'N', 1};
+    bus.delay_us = -1;
+    return transact_listen(&transact, &settings, &toy_request, GAP_US, heard, len);
+}
+
+Test(transact_virtual, a_listener_hears_all_of_the_window_and_the_end_of_an_answer,
+     .init = bus_open, .fini = bus_done) {
+    static const uint8_t early[] = {0xe5};
+    static const uint8_t late[] = {0x68, 0x03, 0xe5};
+    uint8_t heard[BRIDGE_FRAME_MAX];
+    size_t len = 0;
+    const int64_t from_us = bus.now_us;
+    put(&bus, from_us + 20000, early, sizeof early);
+    put(&bus, from_us + 100000, late, sizeof late);   /* begins within the window */
+    put(&bus, from_us + 125000, early, sizeof early); /* before the gap is over */
+    put(&bus, from_us + 200000, early, sizeof early); /* behind it */
+    cr_assert_eq(listen(heard, &len), BRIDGE_OK);
+    cr_assert_eq(len, 5);
+    cr_assert_arr_eq(heard, ((const uint8_t[]){0xe5, 0x68, 0x03, 0xe5, 0xe5}), 5);
+    cr_assert_leq(transact_free_at_us(&transact, &toy_request.address), bus.now_us);
+}
+
+Test(transact_virtual, a_listener_to_silence_waits_the_window_alone, .init = bus_open,
+     .fini = bus_done) {
+    uint8_t heard[BRIDGE_FRAME_MAX];
+    size_t len = 99;
+    const int64_t from_us = bus.now_us;
+    cr_assert_eq(listen(heard, &len), BRIDGE_OK);
+    cr_assert_eq(len, 0);
+    cr_assert_geq(bus.now_us - from_us, TIMEOUT_US + INT64_C(2083));
+    cr_assert_lt(bus.now_us - from_us, TIMEOUT_US + 10000);
+}
+
+Test(transact_virtual, a_listener_to_babble_ends, .init = bus_open, .fini = bus_done) {
+    uint8_t heard[BRIDGE_FRAME_MAX];
+    size_t len = 0;
+    bus.is_flooded = true;
+    cr_assert_eq(listen(heard, &len), BRIDGE_EBABBLE);
+    bus.is_flooded = false;
+    for (int64_t i = 0; i < 400; i++) { /* begins behind the request: more than there is room */
+        put_byte(&bus, bus.now_us + 20000 + i * CHAR_US, 0x55);
+    }
+    cr_assert_eq(listen(heard, &len), BRIDGE_EBABBLE);
+    cr_assert_leq(len, BRIDGE_FRAME_MAX);
+    cr_assert_gt(len, 100);
+}
