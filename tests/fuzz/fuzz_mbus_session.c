@@ -238,7 +238,8 @@ static bool is_telegram(size_t at, const uint8_t id[ID_BYTES], size_t *len) {
     const size_t rest = wire.heard_count - at;
     *len = rest > 4 ? (size_t)frame[1] + 6 : SIZE_MAX;
     if (*len > rest || frame[0] != 0x68 || frame[3] != 0x68 || frame[1] != frame[2] ||
-        *len < HEADER_BYTES + 2 || frame[*len - 1] != 0x16 || memcmp(frame + 7, id, ID_BYTES)) {
+        *len < HEADER_BYTES + 2 || frame[*len - 1] != 0x16 ||
+        memcmp(frame + 7, id, ID_BYTES) != 0) {
         return false;
     }
     uint8_t sum = 0;
@@ -329,7 +330,7 @@ static enum bridge_status open_line(const char *path, const struct line_options 
     (void)path;
     (void)options;
     (void)clock;
-    (void)error;
+    error[0] = '\0';
     *out = &wire.line;
     return BRIDGE_OK;
 }
