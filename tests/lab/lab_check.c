@@ -4,10 +4,11 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bridges/quantity.h"
 
-enum { TOLD_MAX = 10, POLL_US = 20000000, RESOLUTION_MICRO = 10000 };
+enum { TOLD_MAX = 10, POLL_US = 20000000, RESOLUTION_MICRO = 10000, DAY_MICRO_H = 24000000 };
 
 static void wrong(struct lab_tally *tally, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -96,8 +97,11 @@ static void hold_against_meter(struct lab *lab, sqlite3_stmt *row, struct lab_ta
     const int64_t from_us = at_us - POLL_US > 0 ? at_us - POLL_US : 0;
     const int64_t low = sim_meter_value(meter, SIM_ITSELF, era, from_us, quantity);
     const int64_t high = sim_meter_value(meter, SIM_ITSELF, era, at_us + 1000, quantity);
+    /* hours are counted in whole ones, by some meters in days */
+    const bool is_hours = strcmp(quantity_unit(quantity), "h") == 0;
+    const int64_t step = is_hours ? DAY_MICRO_H : RESOLUTION_MICRO;
     tally->energies++;
-    if (value < low - RESOLUTION_MICRO || value > high + RESOLUTION_MICRO) {
+    if (value < low - step || value > high + step) {
         wrong(tally, "%s, %s at %lld: %lld is not between %lld and %lld", name,
               quantity_name(quantity), (long long)at_us, (long long)value, (long long)low,
               (long long)high);
