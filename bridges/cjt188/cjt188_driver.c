@@ -92,12 +92,13 @@ static void prepare(struct model *model) {
 /* --- what a model file may say ------------------------------------------------------------ */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SECOND_MS    INT64_C(1000)
 
 static const struct field valve_fields[] = {
     {"delay", FIELD_DURATION, offsetof(struct cjt188_valve_rule, delay_ms), "5s", 100,
-     60 * 1000, "between two looks at the state after an order", NULL, NULL, NULL},
+     SECOND_MS * 60, "between two looks at the state after an order", NULL, NULL, NULL},
     {"limit", FIELD_DURATION, offsetof(struct cjt188_valve_rule, limit_ms), "60s", 100,
-     600 * 1000, "the looks end", NULL, NULL, NULL},
+     SECOND_MS * 600, "the looks end", NULL, NULL, NULL},
 };
 static const struct schema valve_schema = {valve_fields, COUNT(valve_fields), NULL, 0};
 

@@ -84,7 +84,7 @@ const struct cjt188_ask *cjt188_ask_of(const struct exchange *exchange);
 enum bridge_status cjt188_next(struct bridge_session *session, struct plan *plan,
                                struct exchange *out);
 enum bridge_status cjt188_take(struct bridge_session *session, struct plan *plan,
-                               const struct exchange *exchange, const uint8_t *frame,
+                               const struct exchange *exchange, const uint8_t *bytes,
                                size_t len, struct samples *out);
 bool cjt188_missed(struct bridge_session *session, struct plan *plan,
                    const struct exchange *exchange, enum bridge_status status);

@@ -81,8 +81,8 @@ enum cli_exit read_identifier_prepare(struct read_model *read, char **arguments)
 
 /* --- printing ----------------------------------------------------------------------------- */
 
-static void add_row(const struct row *row, json_t *values) {
-    if (!values) {
+static void add_row(const struct row *row, json_t *list) {
+    if (!list) {
         (void)printf("%-28s %s %s\n", row->name, row->invalid ? row->invalid : row->text,
                      row->invalid ? "" : row->unit);
         return;
@@ -92,22 +92,22 @@ static void add_row(const struct row *row, json_t *values) {
     if (row->invalid) {
         (void)json_object_set_new(object, "invalid", json_string(row->invalid));
     }
-    (void)json_array_append_new(values, object);
+    (void)json_array_append_new(list, object);
 }
 
 static void add_dlt645(const struct read_model *read, const struct identifier_data *data,
-                       json_t *values) {
+                       json_t *list) {
     const struct dlt645_point *point = dlt645_point_of(&read->model.points[0]);
     struct dlt645_values decoded;
     dlt645_values_decode(dlt645_model_edition(&read->model), (uint32_t)point->di, data->bytes,
                          data->len, true, &decoded);
     for (size_t i = 0; i < decoded.count; i++) {
         const struct dlt645_value *value = &decoded.items[i];
-        add_row(&(struct row){value->name, value->text, value->unit, value->invalid}, values);
+        add_row(&(struct row){value->name, value->text, value->unit, value->invalid}, list);
     }
 }
 
-static void add_cjt188(const struct identifier_data *data, json_t *values) {
+static void add_cjt188(const struct identifier_data *data, json_t *list) {
     struct cjt188_frame frame;
     struct cjt188_explanation explained;
     if (cjt188_frame_decode(data->bytes, data->len, &frame) != BRIDGE_OK) {
@@ -116,14 +116,14 @@ static void add_cjt188(const struct identifier_data *data, json_t *values) {
     cjt188_explain(&frame, &explained);
     for (size_t i = 0; i < explained.values.count; i++) {
         const struct cjt188_value *value = &explained.values.items[i];
-        add_row(&(struct row){value->name, value->text, value->unit, value->invalid}, values);
+        add_row(&(struct row){value->name, value->text, value->unit, value->invalid}, list);
     }
     if (explained.has_status) {
         add_row(&(struct row){"valve", cjt188_valve_name(explained.status.valve), "", NULL},
-                values);
+                list);
         add_row(&(struct row){"battery", explained.status.is_battery_low ? "low" : "good", "",
                               explained.status.is_known ? NULL : "the meter does not say"},
-                values);
+                list);
     }
 }
 

@@ -2,6 +2,7 @@
 /*
  * relay: one order to one meter, and what became of it.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,6 +154,7 @@ static enum bridge_status step(struct job *job, struct session *session) {
     struct samples samples;
     uint8_t frame[BRIDGE_FRAME_MAX];
     size_t len = 0;
+    assert(bridge);
     if (job->plan.wait_ms > 0) {
         session_sleep_until(session, session_now_us(session) + job->plan.wait_ms * 1000);
     }

@@ -78,6 +78,7 @@ static void copy_others(const char *path, const char *address, FILE *out) {
 static bool sync_folder(const char *path) {
     char copy[PATH_MAX];
     (void)snprintf(copy, sizeof copy, "%s", path);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     const int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool is_good = folder >= 0 && fsync(folder) == 0;
     if (folder >= 0) {

@@ -96,19 +96,20 @@ static void prepare(struct model *model) {
 /* --- what a model file may say ------------------------------------------------------------ */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SECOND_MS    INT64_C(1000)
 
 static const struct field relay_fields[] = {
     {"close", FIELD_BOOL, offsetof(struct dlt645_relay, can_close), "true", 0, 0,
      "it takes a direct close (1C), not only the permission (1B)", NULL, NULL, NULL},
     {"n2", FIELD_INT, offsetof(struct dlt645_relay, n2), "0", 0, 0xff,
      "the byte behind the order: 0, or 1 for some meters", NULL, NULL, NULL},
-    {"valid", FIELD_DURATION, offsetof(struct dlt645_relay, valid_ms), "1h", 60 * 1000LL,
-     365 * 24 * 3600 * 1000LL, "an order is valid so long by the meter's clock", NULL, NULL,
+    {"valid", FIELD_DURATION, offsetof(struct dlt645_relay, valid_ms), "1h", SECOND_MS * 60,
+     SECOND_MS * 365 * 24 * 3600, "an order is valid so long by the meter's clock", NULL, NULL,
      NULL},
-    {"delay", FIELD_DURATION, offsetof(struct dlt645_relay, delay_ms), "2s", 100, 60 * 1000,
-     "between two looks at the state after an order", NULL, NULL, NULL},
-    {"limit", FIELD_DURATION, offsetof(struct dlt645_relay, limit_ms), "60s", 100, 600 * 1000,
-     "the looks end", NULL, NULL, NULL},
+    {"delay", FIELD_DURATION, offsetof(struct dlt645_relay, delay_ms), "2s", 100,
+     SECOND_MS * 60, "between two looks at the state after an order", NULL, NULL, NULL},
+    {"limit", FIELD_DURATION, offsetof(struct dlt645_relay, limit_ms), "60s", 100,
+     SECOND_MS * 600, "the looks end", NULL, NULL, NULL},
     {"current", FIELD_DECIMAL, offsetof(struct dlt645_relay, current_micro), "0.05", 1,
      100 * (int64_t)MICRO, "A: so much and more does not flow through an open contact", NULL,
      NULL, NULL},

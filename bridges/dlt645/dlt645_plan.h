@@ -114,7 +114,7 @@ const struct dlt645_ask *dlt645_ask_of(const struct exchange *exchange);
 enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan *plan,
                                     struct exchange *out);
 enum bridge_status dlt645_plan_take(struct bridge_session *session, struct plan *plan,
-                                    const struct exchange *exchange, const uint8_t *frame,
+                                    const struct exchange *exchange, const uint8_t *bytes,
                                     size_t len, struct samples *out);
 bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
                         const struct exchange *exchange, enum bridge_status status);

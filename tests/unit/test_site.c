@@ -75,6 +75,56 @@ static void expect_fault(const struct fixture *fixture, const char *text) {
     }
 }
 
+Test(site, a_meters_own_line_goes_before_its_buss_and_its_models) {
+    struct fixture fixture;
+    load(&fixture, "buses:\n"
+                   "  - id: b\n"
+                   "    line: /dev/ttyUSB0\n"
+                   "    meters:\n"
+                   "      - {id: x, model: m1, address: 1}\n"
+                   "      - {id: y, model: m1, address: 2, line: 1200:8E1}\n"
+                   "  - id: c\n"
+                   "    line: /dev/ttyUSB1:19200:8N1\n"
+                   "    meters:\n"
+                   "      - {id: z, model: m1, address: 1, line: 1200:8E1}\n");
+    cr_assert_eq(fixture.faults.count, 0);
+    const struct line_settings own = {1200, 8, 'E', 1};
+    const struct line_settings of_model = {9600, 8, 'N', 1};
+    cr_expect(line_settings_equal(&fixture.site.buses[0].meters[0].line, &of_model));
+    cr_expect(line_settings_equal(&fixture.site.buses[0].meters[1].line, &own));
+    cr_expect(line_settings_equal(&fixture.site.buses[1].meters[0].line, &own));
+    cr_expect_null(fixture.site.buses[0].meters[0].credential);
+    unload(&fixture);
+}
+
+Test(site, a_bus_names_the_passwords_of_its_meters) {
+    static const char secret[] = "credentials: [{address: 7, password: \"123456\"}]\n";
+    char path[] = "/tmp/unit-site-secret-XXXXXX";
+    char text[TEXT_BYTES];
+    const int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, secret, sizeof secret - 1), (ssize_t)sizeof secret - 1);
+    (void)close(fd);
+    (void)snprintf(
+        text, sizeof text,
+        "buses:\n  - {id: b, line: /dev/a, credentials: %s, meters: [{id: x, model: m1,"
+        " address: 7}, {id: y, model: m1, address: 8, line: nonsense}]}\n",
+        path);
+    struct fixture fixture;
+    load(&fixture, text);
+    cr_expect_eq(fixture.faults.count, 1, "the line alone");
+    expect_fault(&fixture, "is no line setting");
+    const struct site_meter *meters = fixture.site.buses[0].meters;
+    cr_assert_not_null(meters[0].credential);
+    cr_expect_arr_eq(meters[0].credential->password, "\x56\x34\x12", 3);
+    cr_expect_null(meters[1].credential);
+    unload(&fixture);
+    (void)unlink(path);
+    load(&fixture, text);
+    expect_fault(&fixture, "cannot be opened");
+    unload(&fixture);
+}
+
 Test(site, is_read_and_resolved) {
     struct fixture fixture;
     load(&fixture, "buses:\n"

@@ -691,6 +691,44 @@ Test(mbrtu_plan, a_board_without_a_state_is_written_and_stays_unknown) {
     rig_close(&rig);
 }
 
+Test(mbrtu_plan, a_board_knows_no_permission_alarm_or_keeping) {
+    static const enum relay_action actions[] = {RELAY_PERMIT, RELAY_ALARM, RELAY_ALARM_END,
+                                                RELAY_KEEP, RELAY_KEEP_END};
+    struct rig rig;
+    rig_open(&rig, relays[0].keys, ONE_POINT);
+    for (size_t i = 0; i < ROWS(actions); i++) {
+        cr_expect_eq(rig.model.bridge->relay(&rig.plan, actions[i]), BRIDGE_ECONFIG);
+    }
+    expect_asked(&rig, ASK_POINT);
+    rig_close(&rig);
+}
+
+Test(mbrtu_plan, what_became_of_an_order_is_told) {
+    struct rig rig;
+    rig_open(&rig,
+             "relay_write: {function: 5, register: 0, open: 0000, closed: ff00},"
+             "relay_state: {function: 1, register: 0, closed: 1, open: 0},",
+             ONE_POINT);
+    for (int is_done = 0; is_done < 2; is_done++) {
+        start(&rig, 1, 0);
+        cr_assert_eq(rig.model.bridge->relay(&rig.plan, RELAY_CLOSE), BRIDGE_OK);
+        cr_expect_eq(rig.plan.outcome.answer, RELAY_NOT_SENT);
+        expect_asked(&rig, "01 05 00 00 ff 00");
+        cr_expect_eq(rig.plan.outcome.answer, RELAY_NO_ANSWER);
+        cr_expect_eq(answer(&rig, "01 05 00 00 ff 00"), BRIDGE_OK);
+        cr_expect_eq(rig.plan.outcome.answer, RELAY_ACKNOWLEDGED);
+        expect_asked(&rig, "01 01 00 00 00 01");
+        cr_expect_eq(answer(&rig, is_done ? "01 01 01 01" : "01 01 01 00"), BRIDGE_OK);
+        cr_expect_eq(rig.plan.outcome.verdict, is_done ? RELAY_VERIFIED : RELAY_NOT_DONE);
+    }
+    start(&rig, 1, 0);
+    cr_assert_eq(rig.model.bridge->relay(&rig.plan, RELAY_CLOSE), BRIDGE_OK);
+    expect_asked(&rig, "01 05 00 00 ff 00");
+    cr_expect_eq(answer(&rig, "01 85 04"), BRIDGE_EREFUSED);
+    cr_expect_eq(rig.plan.outcome.answer, RELAY_REFUSED);
+    rig_close(&rig);
+}
+
 Test(mbrtu_plan, a_model_without_a_relay_has_no_action) {
     static const enum relay_action actions[] = {RELAY_OPEN, RELAY_CLOSE, RELAY_LOOK};
     struct rig rig;
