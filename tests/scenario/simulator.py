@@ -38,13 +38,13 @@ class Line:
         return self.listen(seconds)
 
     def await_frame(self, is_whole, seconds):
-        """Bytes until they are whole, and what comes in the 60 ms behind them."""
+        """Bytes until they are whole, and what comes in the 40 ms behind them."""
         until, got, self.came = time.monotonic() + seconds, b"", []
         while time.monotonic() < until:
             if select.select([self.fd], [], [], max(0, until - time.monotonic()))[0]:
                 got += os.read(self.fd, 4096)
                 if is_whole(got):
-                    until = min(until, time.monotonic() + 0.06)
+                    until = min(until, time.monotonic() + 0.04)
         return got
 
     def check_pace(self, start, before=0.0):

@@ -288,7 +288,10 @@ json_t *sim_values(const struct sim *sim, struct sim_meter *meter) {
     sim_meter_settle(meter, &sim->era, view.at_us);
     char serial[SIM_SERIAL_TEXT_MAX];
     sim_protocol_serial(&view, serial);
-    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "meter", meter->site->id, "serial", serial,
-                     "relay", meter->is_open ? "open" : "closed", "relay_says",
-                     meter->says_open ? "open" : "closed", "values", shown(&view));
+    const bool is_locked = view.at_us < meter->locked_until_us;
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:o}", "meter", meter->site->id, "serial",
+                     serial, "relay", meter->is_open ? "open" : "closed", "relay_says",
+                     meter->says_open ? "open" : "closed", "wrong_passwords",
+                     (json_int_t)meter->wrong_passwords, "locked", is_locked, "values",
+                     shown(&view));
 }

@@ -31,12 +31,20 @@ static void add_mbus(struct sim_bus *bus, struct sim_meter *meter) {
     sim_mbus_add(&bus->mbus, meter);
 }
 
+static void add_dlt645(struct sim_bus *bus, struct sim_meter *meter) {
+    sim_dlt645_add(&bus->dlt645, meter);
+}
+
 static struct sim_ears modbus_ears(struct sim_bus *bus) {
     return sim_modbus_ears(&bus->modbus);
 }
 
 static struct sim_ears mbus_ears(struct sim_bus *bus) {
     return sim_mbus_ears(&bus->mbus);
+}
+
+static struct sim_ears dlt645_ears(struct sim_bus *bus) {
+    return sim_dlt645_ears(&bus->dlt645);
 }
 
 /* The one whose frames are known most surely listens first: a CRC, then fixed places. */
@@ -46,6 +54,7 @@ static const struct listener {
 } listeners[SIM_PROTOCOLS] = {
     [SIM_MODBUS] = {add_modbus, modbus_ears},
     [SIM_MBUS] = {add_mbus, mbus_ears},
+    [SIM_DLT645] = {add_dlt645, dlt645_ears},
 };
 
 /* Which protocols are on the bus; its meters are handed to them. */
@@ -84,6 +93,7 @@ bool sim_bus_open(struct sim_bus *bus, const struct sim_place *place,
     bus->faults[SIM_ECHO].is_on = site->has_echo;
     sim_modbus_init(&bus->modbus, place->era, turnaround_us);
     sim_mbus_init(&bus->mbus, place->era, turnaround_us);
+    sim_dlt645_init(&bus->dlt645, place->era, turnaround_us);
     seat_meters(bus, place, is_there);
     bus->is_plugged = bus->is_mbtcp ? sim_mbtcp_open(&bus->server, site->line.path,
                                                      &bus->modbus, place->clock, error)
@@ -98,6 +108,7 @@ void sim_bus_close(struct sim_bus *bus) {
         sim_wire_close(&bus->wire);
     }
     sim_mbus_done(&bus->mbus);
+    sim_dlt645_done(&bus->dlt645);
     bus->is_plugged = false;
 }
 

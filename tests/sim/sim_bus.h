@@ -6,6 +6,7 @@
 #define TESTS_SIM_SIM_BUS_H
 
 #include "tests/sim/sim_building.h"
+#include "tests/sim/sim_dlt645.h"
 #include "tests/sim/sim_mbtcp.h"
 #include "tests/sim/sim_mbus.h"
 #include "tests/sim/sim_modbus.h"
@@ -21,6 +22,7 @@ struct sim_bus {
     struct sim_mbtcp server;
     struct sim_modbus modbus;
     struct sim_mbus mbus;
+    struct sim_dlt645 dlt645;
     struct sim_fault faults[SIM_FAULT_KINDS]; /* of the line */
 };
 

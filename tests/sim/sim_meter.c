@@ -206,6 +206,9 @@ bool sim_meter_state(const struct sim_meter *meter, uint16_t quantity, int64_t *
     case QUANTITY_valve_state:
         *micro = meter->faults[SIM_ABNORMAL].is_on ? is_abnormal : meter->says_open ? 0 : MICRO;
         return true;
+    case QUANTITY_keep_power:
+        *micro = meter->keeps_power ? MICRO : 0;
+        return true;
     case QUANTITY_battery_low:
     case QUANTITY_clock_battery_low:
         *micro = meter->faults[SIM_BATTERY].is_on ? MICRO : 0;

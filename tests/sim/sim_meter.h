@@ -86,6 +86,11 @@ struct sim_meter {
     bool wants_open;      /* what it was told last */
     int64_t moves_at_us;  /* INT64_MAX = it is where it was told to be */
     int64_t opened_at_us; /* of is_open */
+    bool keeps_power;     /* DL/T 645: it was told to ignore orders to open */
+    bool is_alarmed;
+    uint64_t wrong_passwords; /* that have reached it */
+    int64_t wrong_in_a_row;
+    int64_t locked_until_us; /* no password is taken */
     int64_t clock_shift_us;
     int64_t clock_base_us; /* since when the shift has drifted; INT64_MIN = the era's start */
     int64_t ct_micro;      /* transformers the meter has not reckoned in */

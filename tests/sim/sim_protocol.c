@@ -4,11 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/sim_bcd.h"
+#include "tests/sim/sim_dlt645_data.h"
 #include "tests/sim/sim_mbus_telegram.h"
 #include "tests/sim/sim_registers.h"
 
 static void mbus_serial(const struct sim_view *view, char *text) {
     (void)snprintf(text, SIM_SERIAL_TEXT_MAX, "%08X", (unsigned)sim_mbus_identity(view).id);
+}
+
+static void dlt645_serial(const struct sim_view *view, char *text) {
+    uint8_t number[DLT645_ADDRESS_BYTES];
+    sim_dlt645_number(view, number);
+    sim_bcd_text(number, sizeof number, text);
 }
 
 static const struct {
@@ -18,6 +26,7 @@ static const struct {
 } protocols[SIM_PROTOCOLS] = {
     [SIM_MODBUS] = {"modbus", sim_registers_show, sim_registers_serial},
     [SIM_MBUS] = {"mbus", sim_mbus_show, mbus_serial},
+    [SIM_DLT645] = {"dlt645", sim_dlt645_show, dlt645_serial},
 };
 
 enum sim_protocol sim_protocol_of(const struct model *model) {
