@@ -267,7 +267,8 @@ static void set_command(struct mbus_command *command, uint8_t ci, const uint8_t 
 enum bridge_status mbus_relay(struct plan *plan, enum relay_action action) {
     const struct mbus_relay *relay = &mbus_meter_of(plan->model)->relay;
     struct mbus_progress *progress = mbus_progress_of(plan);
-    if (relay->closed_len == 0 || relay->open_len == 0) {
+    const bool is_known = action == RELAY_OPEN || action == RELAY_CLOSE || action == RELAY_LOOK;
+    if (relay->closed_len == 0 || relay->open_len == 0 || !is_known) {
         return BRIDGE_ECONFIG;
     }
     *progress = (struct mbus_progress){.job = MBUS_RELAY, .action = (uint8_t)action};

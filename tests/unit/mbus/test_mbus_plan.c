@@ -358,6 +358,16 @@ Test(mbus_plan, looking_at_a_relay_writes_nothing) {
     }
 }
 
+Test(mbus_plan, what_an_mbus_relay_cannot_do_is_refused_and_nothing_sent) {
+    static const enum relay_action others[] = {RELAY_PERMIT, RELAY_ALARM, RELAY_ALARM_END,
+                                               RELAY_KEEP, RELAY_KEEP_END};
+    struct rig rig;
+    rig_open(&rig, "5", RELAY, VOLUME);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        cr_expect_eq(bridge(&rig)->relay(&rig.plan, others[i]), BRIDGE_ECONFIG);
+    }
+}
+
 Test(mbus_plan, a_model_without_a_relay_says_so) {
     struct rig rig;
     rig_open(&rig, "5", "", VOLUME);
