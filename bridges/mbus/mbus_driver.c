@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table that ties the M-Bus driver together. */
+#include <stdlib.h>
+
 #include "bridges/mbus/mbus_frame.h"
 #include "bridges/mbus/mbus_plan.h"
 #include "bridges/mbus/mbus_schema.h"
@@ -9,6 +11,16 @@
 static void prepare(struct model *model) {
     const struct mbus_meter *meter = mbus_meter_of(model);
     model->has_relay = meter->relay.closed_len > 0 && meter->relay.open_len > 0;
+}
+
+static enum bridge_status open_session(struct bridge_session **out) {
+    struct mbus_session *session = calloc(1, sizeof *session);
+    *out = (struct bridge_session *)session;
+    return session ? BRIDGE_OK : BRIDGE_ENOMEM;
+}
+
+static void close_session(struct bridge_session *session) {
+    free(session);
 }
 
 extern const struct bridge mbus_bridge;
@@ -22,4 +34,6 @@ const struct bridge mbus_bridge = {.name = "mbus",
                                    .missed = mbus_missed,
                                    .frame = mbus_frame,
                                    .relay = mbus_relay,
-                                   .prepare = prepare};
+                                   .prepare = prepare,
+                                   .open = open_session,
+                                   .close = close_session};

@@ -180,10 +180,66 @@ static enum bridge_status take_readout(struct plan *plan, const uint8_t *frame, 
     return BRIDGE_OK;
 }
 
+/* NULL for a meter that is selected, or without a session. */
+static struct mbus_habits *habits_of(struct bridge_session *session, const struct plan *plan) {
+    struct mbus_session *learnt = (struct mbus_session *)session;
+    const bool is_primary = !mbus_is_secondary(&plan->address);
+    return learnt && is_primary && plan->address.bytes[0] <= MBUS_ADDRESS_MAX
+               ? &learnt->meters[plan->address.bytes[0]]
+               : NULL;
+}
+
+static void learn_ack(struct bridge_session *session, const struct plan *plan) {
+    struct mbus_habits *habits = habits_of(session, plan);
+    if (habits) {
+        habits->acknowledges = true;
+    }
+}
+
+static uint32_t hash_of(const uint8_t *bytes, size_t len) {
+    uint32_t hash = 2166136261; /* FNV-1a */
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ bytes[i]) * 16777619;
+    }
+    return hash;
+}
+
+/* Is the first telegram of a readout the last one of the readout before? Learns each. */
+static bool is_repeated(struct mbus_habits *habits, bool is_first, const uint8_t *bytes,
+                        size_t len) {
+    struct mbus_frame frame;
+    struct mbus_header header;
+    if (mbus_frame_read(bytes, len, &frame) != BRIDGE_OK ||
+        mbus_header_read(frame.ci, frame.data, frame.len, &header) != BRIDGE_OK) {
+        return false;
+    }
+    const uint32_t hash = hash_of(bytes, len);
+    if (is_first && habits->counts && habits->hash == hash) {
+        return true;
+    }
+    habits->counts |= habits->is_known && habits->access_no != header.access_no;
+    habits->is_known = true;
+    habits->access_no = header.access_no;
+    habits->hash = hash;
+    return false;
+}
+
+static bool must_reset_again(struct bridge_session *session, struct plan *plan,
+                             const uint8_t *frame, size_t len) {
+    struct mbus_progress *progress = mbus_progress_of(plan);
+    struct mbus_habits *habits = habits_of(session, plan);
+    if (!habits || !is_repeated(habits, progress->telegrams == 0, frame, len)) {
+        return false;
+    }
+    progress->stage = progress->is_anew ? MBUS_AT_END : MBUS_AT_LINK;
+    progress->is_anew = true;
+    progress->requested = 0;
+    return true;
+}
+
 enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
                              const struct exchange *exchange, const uint8_t *frame, size_t len,
                              struct samples *out) {
-    (void)session;
     (void)exchange;
     struct mbus_progress *progress = mbus_progress_of(plan);
     out->count = 0;
@@ -191,7 +247,9 @@ enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
     switch ((enum mbus_stage)progress->asked) {
     case MBUS_AT_READ:
         progress->fcb = !progress->fcb;
-        return take_readout(plan, frame, len, out);
+        return must_reset_again(session, plan, frame, len)
+                   ? BRIDGE_OK
+                   : take_readout(plan, frame, len, out);
     case MBUS_AT_WRITE:
         progress->fcb = !progress->fcb;
         return BRIDGE_OK;
@@ -201,6 +259,8 @@ enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
     case MBUS_AT_LEAVE:
         return (enum bridge_status)progress->failed;
     case MBUS_AT_LINK:
+        learn_ack(session, plan);
+        break;
     case MBUS_AT_END:
         break;
     }
@@ -226,11 +286,12 @@ static bool give_up(struct mbus_progress *progress, enum bridge_status status) {
 
 bool mbus_missed(struct bridge_session *session, struct plan *plan,
                  const struct exchange *exchange, enum bridge_status status) {
-    (void)session;
     (void)exchange;
     struct mbus_progress *progress = mbus_progress_of(plan);
     const bool is_selected = mbus_is_secondary(&plan->address);
-    if (progress->asked == MBUS_AT_LINK && !is_selected) {
+    const struct mbus_habits *habits = habits_of(session, plan);
+    const bool must_acknowledge = is_selected || (habits && habits->acknowledges);
+    if (progress->asked == MBUS_AT_LINK && !must_acknowledge) {
         return true; /* some meters read out without acknowledging the reset */
     }
     if (progress->asked == MBUS_AT_LEAVE) {

@@ -9,7 +9,8 @@
  *   write    SND_UD, only to a meter that has just said who it is                 -> E5
  *   state    link again, then REQ_UD2: what the relay does now                    -> RSP_UD
  *
- * A request without an answer is sent twice more with the same FCB, so that a meter whose
+ * Some meters do not acknowledge a reset; of one that never has it is not awaited. A request
+ * without an answer is sent twice more with the same FCB, so that a meter whose
  * answer was lost gives the same telegram again. Then a selected meter is selected anew, once;
  * then the link of one that had answered is reset and the poll is over.
  */
@@ -47,7 +48,7 @@ struct mbus_progress {
     uint8_t failed;      /* enum bridge_status: why it leaves */
     bool fcb;            /* of the next request */
     bool is_written;
-    bool is_anew; /* the meter was selected a second time */
+    bool is_anew; /* the meter was selected, or reset, a second time */
     struct mbus_command command;
 };
 
@@ -59,7 +60,23 @@ struct mbus_ask {
     struct mbus_selection selection;
 };
 
-/* struct bridge's next, take, missed and relay. */
+/* What is learnt of a meter at a primary address. An E5 has no address: it may be somebody
+ * else's, come late, while the meter has not heard the reset and repeats its last telegram,
+ * however old. So a meter that has acknowledged a reset once must do so each time, and where
+ * access numbers count on, the same telegram again is no new one. */
+struct mbus_habits {
+    bool acknowledges;
+    bool is_known; /* the next two are of its last telegram */
+    bool counts;   /* its access number has been seen to change */
+    uint8_t access_no;
+    uint32_t hash;
+};
+
+struct mbus_session {
+    struct mbus_habits meters[MBUS_ADDRESS_MAX + 1];
+};
+
+/* struct bridge's next, take, missed and relay; without a session (NULL) nothing is learnt. */
 enum bridge_status mbus_next(struct bridge_session *session, struct plan *plan,
                              struct exchange *out);
 enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,

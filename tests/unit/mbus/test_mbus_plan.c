@@ -358,6 +358,88 @@ Test(mbus_plan, looking_at_a_relay_writes_nothing) {
     }
 }
 
+/* One that had not heard the reset would repeat its last telegram: that of the poll before. */
+Test(mbus_plan, a_meter_that_acknowledges_resets_is_not_read_without_one) {
+    struct rig rig;
+    rig_open(&rig, "5", "", VOLUME);
+    const struct meter_address address = rig.plan.address;
+    cr_assert_eq(bridge(&rig)->open(&rig.session), BRIDGE_OK);
+    expect_asked(&rig, "10 40 05 45 16");
+    cr_expect(missed(&rig)); /* it is not known yet whether it acknowledges */
+    expect_asked(&rig, "10 7b 05 80 16");
+    cr_expect_eq(answer(&rig, HEADER LITRES_1000), BRIDGE_OK);
+    expect_done(&rig);
+
+    plan_init(&rig.plan, &rig.model, &address);
+    expect_asked(&rig, "10 40 05 45 16");
+    ack(&rig);
+    expect_asked(&rig, "10 7b 05 80 16");
+    cr_expect_eq(answer(&rig, HEADER LITRES_1000), BRIDGE_OK);
+    expect_done(&rig);
+
+    plan_init(&rig.plan, &rig.model, &address);
+    for (int i = 0; i < MBUS_RETRIES; i++) {
+        expect_asked(&rig, "10 40 05 45 16");
+        cr_expect(missed(&rig));
+    }
+    expect_asked(&rig, "10 40 05 45 16");
+    cr_expect_not(missed(&rig));
+    expect_done(&rig);
+    bridge(&rig)->close(rig.session);
+}
+
+#define WITH_ACCESS(n) "78 56 34 12 77 04 0e 07 " n " 00 00 00 "
+
+/* An E5 that came late from somebody else stood for the reset. */
+Test(mbus_plan, a_telegram_of_the_poll_before_is_asked_for_anew) {
+    struct rig rig;
+    rig_open(&rig, "5", "", VOLUME);
+    cr_assert_eq(bridge(&rig)->open(&rig.session), BRIDGE_OK);
+    static const char *const polls[] = {WITH_ACCESS("07") LITRES_1000,
+                                        WITH_ACCESS("08") LITRES_1000};
+    for (size_t i = 0; i < ROWS(polls); i++) {
+        const struct meter_address address = rig.plan.address;
+        plan_init(&rig.plan, &rig.model, &address);
+        expect_asked(&rig, "10 40 05 45 16");
+        ack(&rig);
+        expect_asked(&rig, "10 7b 05 80 16");
+        cr_expect_eq(answer(&rig, polls[i]), BRIDGE_OK);
+        cr_expect_eq(rig.samples.count, 1);
+        expect_done(&rig);
+    }
+    const struct meter_address address = rig.plan.address;
+    plan_init(&rig.plan, &rig.model, &address);
+    expect_asked(&rig, "10 40 05 45 16");
+    ack(&rig);
+    expect_asked(&rig, "10 7b 05 80 16");
+    cr_expect_eq(answer(&rig, polls[1]), BRIDGE_OK);
+    cr_expect_eq(rig.samples.count, 0);
+    expect_asked(&rig, "10 40 05 45 16");
+    ack(&rig);
+    expect_asked(&rig, "10 7b 05 80 16");
+    cr_expect_eq(answer(&rig, WITH_ACCESS("09") LITRES_1000), BRIDGE_OK);
+    cr_expect_eq(rig.samples.count, 1);
+    expect_done(&rig);
+    bridge(&rig)->close(rig.session);
+}
+
+Test(mbus_plan, the_same_telegram_is_new_where_access_numbers_stand_still) {
+    struct rig rig;
+    rig_open(&rig, "5", "", VOLUME);
+    cr_assert_eq(bridge(&rig)->open(&rig.session), BRIDGE_OK);
+    for (int i = 0; i < 3; i++) {
+        const struct meter_address address = rig.plan.address;
+        plan_init(&rig.plan, &rig.model, &address);
+        expect_asked(&rig, "10 40 05 45 16");
+        ack(&rig);
+        expect_asked(&rig, "10 7b 05 80 16");
+        cr_expect_eq(answer(&rig, HEADER LITRES_1000), BRIDGE_OK);
+        cr_expect_eq(rig.samples.count, 1);
+        expect_done(&rig);
+    }
+    bridge(&rig)->close(rig.session);
+}
+
 Test(mbus_plan, what_an_mbus_relay_cannot_do_is_refused_and_nothing_sent) {
     static const enum relay_action others[] = {RELAY_PERMIT, RELAY_ALARM, RELAY_ALARM_END,
                                                RELAY_KEEP, RELAY_KEEP_END};
