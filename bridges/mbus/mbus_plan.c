@@ -204,7 +204,7 @@ static uint32_t hash_of(const uint8_t *bytes, size_t len) {
     return hash;
 }
 
-/* Is the first telegram of a readout the last one of the readout before? Learns each. */
+/* May the first telegram of a readout be one of the readout before? Learns each. */
 static bool is_repeated(struct mbus_habits *habits, bool is_first, const uint8_t *bytes,
                         size_t len) {
     struct mbus_frame frame;
@@ -214,14 +214,14 @@ static bool is_repeated(struct mbus_habits *habits, bool is_first, const uint8_t
         return false;
     }
     const uint32_t hash = hash_of(bytes, len);
-    if (is_first && habits->counts && habits->hash == hash) {
-        return true;
-    }
+    const bool is_old = is_first && habits->counts && habits->hash == hash;
+    const bool is_doubtful = is_first && habits->is_lost;
+    habits->is_lost = false;
     habits->counts |= habits->is_known && habits->access_no != header.access_no;
     habits->is_known = true;
     habits->access_no = header.access_no;
     habits->hash = hash;
-    return false;
+    return is_old || is_doubtful;
 }
 
 static bool must_reset_again(struct bridge_session *session, struct plan *plan,
@@ -277,10 +277,14 @@ static void select_anew(struct mbus_progress *progress) {
     progress->tries = progress->requested = progress->telegrams = 0;
 }
 
-static bool give_up(struct mbus_progress *progress, enum bridge_status status) {
+static bool give_up(struct mbus_habits *habits, struct mbus_progress *progress,
+                    enum bridge_status status) {
     const bool has_heard = progress->telegrams > 0;
     progress->failed = (uint8_t)status;
     progress->stage = has_heard ? MBUS_AT_LEAVE : MBUS_AT_END;
+    if (habits && progress->asked != MBUS_AT_LINK) {
+        habits->is_lost = true;
+    }
     return has_heard;
 }
 
@@ -289,7 +293,7 @@ bool mbus_missed(struct bridge_session *session, struct plan *plan,
     (void)exchange;
     struct mbus_progress *progress = mbus_progress_of(plan);
     const bool is_selected = mbus_is_secondary(&plan->address);
-    const struct mbus_habits *habits = habits_of(session, plan);
+    struct mbus_habits *habits = habits_of(session, plan);
     const bool must_acknowledge = is_selected || (habits && habits->acknowledges);
     if (progress->asked == MBUS_AT_LINK && !must_acknowledge) {
         return true; /* some meters read out without acknowledging the reset */
@@ -313,7 +317,7 @@ bool mbus_missed(struct bridge_session *session, struct plan *plan,
         select_anew(progress);
         return true;
     }
-    return give_up(progress, status);
+    return give_up(habits, progress, status);
 }
 
 /* --- actions ----------------------------------------------------------------------------- */

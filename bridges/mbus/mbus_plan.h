@@ -62,10 +62,12 @@ struct mbus_ask {
 
 /* What is learnt of a meter at a primary address. An E5 has no address: it may be somebody
  * else's, come late, while the meter has not heard the reset and repeats its last telegram,
- * however old. So a meter that has acknowledged a reset once must do so each time, and where
- * access numbers count on, the same telegram again is no new one. */
+ * however old. So a meter that has acknowledged a reset once must do so each time; where
+ * access numbers count on, the same telegram again is no new one; and behind a telegram that
+ * was lost the first one that comes is not believed. */
 struct mbus_habits {
     bool acknowledges;
+    bool is_lost;  /* what it said last never arrived whole: it may come the next time */
     bool is_known; /* the next two are of its last telegram */
     bool counts;   /* its access number has been seen to change */
     uint8_t access_no;
