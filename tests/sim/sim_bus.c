@@ -35,6 +35,10 @@ static void add_dlt645(struct sim_bus *bus, struct sim_meter *meter) {
     sim_dlt645_add(&bus->dlt645, meter);
 }
 
+static void add_cjt188(struct sim_bus *bus, struct sim_meter *meter) {
+    sim_cjt188_add(&bus->cjt188, meter);
+}
+
 static struct sim_ears modbus_ears(struct sim_bus *bus) {
     return sim_modbus_ears(&bus->modbus);
 }
@@ -47,6 +51,10 @@ static struct sim_ears dlt645_ears(struct sim_bus *bus) {
     return sim_dlt645_ears(&bus->dlt645);
 }
 
+static struct sim_ears cjt188_ears(struct sim_bus *bus) {
+    return sim_cjt188_ears(&bus->cjt188);
+}
+
 /* The one whose frames are known most surely listens first: a CRC, then fixed places. */
 static const struct listener {
     void (*add)(struct sim_bus *bus, struct sim_meter *meter);
@@ -55,6 +63,7 @@ static const struct listener {
     [SIM_MODBUS] = {add_modbus, modbus_ears},
     [SIM_MBUS] = {add_mbus, mbus_ears},
     [SIM_DLT645] = {add_dlt645, dlt645_ears},
+    [SIM_CJT188] = {add_cjt188, cjt188_ears},
 };
 
 /* Which protocols are on the bus; its meters are handed to them. */
@@ -94,6 +103,7 @@ bool sim_bus_open(struct sim_bus *bus, const struct sim_place *place,
     sim_modbus_init(&bus->modbus, place->era, turnaround_us);
     sim_mbus_init(&bus->mbus, place->era, turnaround_us);
     sim_dlt645_init(&bus->dlt645, place->era, turnaround_us);
+    sim_cjt188_init(&bus->cjt188, place->era, turnaround_us);
     seat_meters(bus, place, is_there);
     bus->is_plugged = bus->is_mbtcp ? sim_mbtcp_open(&bus->server, site->line.path,
                                                      &bus->modbus, place->clock, error)
@@ -109,6 +119,7 @@ void sim_bus_close(struct sim_bus *bus) {
     }
     sim_mbus_done(&bus->mbus);
     sim_dlt645_done(&bus->dlt645);
+    sim_cjt188_done(&bus->cjt188);
     bus->is_plugged = false;
 }
 

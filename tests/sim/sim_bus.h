@@ -6,6 +6,7 @@
 #define TESTS_SIM_SIM_BUS_H
 
 #include "tests/sim/sim_building.h"
+#include "tests/sim/sim_cjt188.h"
 #include "tests/sim/sim_dlt645.h"
 #include "tests/sim/sim_mbtcp.h"
 #include "tests/sim/sim_mbus.h"
@@ -23,6 +24,7 @@ struct sim_bus {
     struct sim_modbus modbus;
     struct sim_mbus mbus;
     struct sim_dlt645 dlt645;
+    struct sim_cjt188 cjt188;
     struct sim_fault faults[SIM_FAULT_KINDS]; /* of the line */
 };
 

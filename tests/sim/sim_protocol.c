@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/sim/sim_bcd.h"
+#include "tests/sim/sim_cjt188_data.h"
 #include "tests/sim/sim_dlt645_data.h"
 #include "tests/sim/sim_mbus_telegram.h"
 #include "tests/sim/sim_registers.h"
@@ -19,6 +20,12 @@ static void dlt645_serial(const struct sim_view *view, char *text) {
     sim_bcd_text(number, sizeof number, text);
 }
 
+static void cjt188_serial(const struct sim_view *view, char *text) {
+    uint8_t address[CJT188_ADDRESS_BYTES];
+    sim_cjt188_address(view->meter, address);
+    sim_bcd_text(address, sizeof address, text);
+}
+
 static const struct {
     const char *name;
     bool (*show)(const struct sim_view *view, const struct model_point *point, int64_t *micro);
@@ -27,6 +34,7 @@ static const struct {
     [SIM_MODBUS] = {"modbus", sim_registers_show, sim_registers_serial},
     [SIM_MBUS] = {"mbus", sim_mbus_show, mbus_serial},
     [SIM_DLT645] = {"dlt645", sim_dlt645_show, dlt645_serial},
+    [SIM_CJT188] = {"cjt188", sim_cjt188_show, cjt188_serial},
 };
 
 enum sim_protocol sim_protocol_of(const struct model *model) {

@@ -88,5 +88,12 @@ static const struct field fields[] = {
      SIM_PASSWORD_MAX, "DL/T 645: six digits", NULL, NULL, NULL},
     {"tariffs", FIELD_INT, offsetof(struct sim_traits, tariffs), "4", 0, TARIFFS_MAX,
      "DL/T 645: in a block of energies", NULL, NULL, NULL},
+    {"order", FIELD_CHOICE, offsetof(struct sim_traits, order), "big", 0, 0,
+     "CJ/T 188: which byte of an identifier goes first, where the model leaves it open",
+     "big|little", NULL, NULL},
+    {"unit", FIELD_CHOICE, offsetof(struct sim_traits, unit), "m3", 0, 0,
+     "CJ/T 188: what volume is shown in", "m3|l", NULL, NULL},
+    {"no_ser", FIELD_BOOL, offsetof(struct sim_traits, has_no_ser), "false", 0, 0,
+     "CJ/T 188: gives 00 back as SER", NULL, NULL, NULL},
 };
 const struct schema sim_traits_schema = {fields, sizeof fields / sizeof *fields, NULL, 0};

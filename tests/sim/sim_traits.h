@@ -8,6 +8,7 @@
  *    telegrams: 3}                                   M-Bus
  *   {meter: heat-1, telegram: 68..16}                M-Bus: this one, with our readings
  *   {meter: room-1, password: 123456, tariffs: 63}   DL/T 645
+ *   {meter: bath-1, order: little, unit: l}          CJ/T 188
  */
 #ifndef TESTS_SIM_SIM_TRAITS_H
 #define TESTS_SIM_SIM_TRAITS_H
@@ -27,6 +28,10 @@ enum {
     SIM_PASSWORD_MAX = 6
 };
 
+/* Which byte of an identifier goes first: the text of 2004, and that of 2018. */
+enum sim_order_of_di { SIM_ORDER_BIG, SIM_ORDER_LITTLE };
+enum sim_volume_unit { SIM_UNIT_M3, SIM_UNIT_LITRE };
+
 struct sim_traits {
     int64_t clock_s;       /* how far its clock is ahead of UTC */
     int64_t drift_ppm;     /* and how fast it gets away */
@@ -45,6 +50,10 @@ struct sim_traits {
     /* DL/T 645 */
     char password[SIM_PASSWORD_MAX + 1];
     int64_t tariffs;
+    /* CJ/T 188 */
+    int order;       /* enum sim_order_of_di */
+    int unit;        /* enum sim_volume_unit */
+    bool has_no_ser; /* answers with SER 00 */
 };
 
 /* The keys; fills a struct sim_traits that starts as sim_traits_default. */
