@@ -133,6 +133,12 @@ static bool set_number(struct mbus_record *record, const struct worth *worth, in
 bool sim_mbus_record_read(const struct mbus_record *record, const struct model_point *point,
                           int64_t *micro) {
     const struct worth worth = worth_of(record, point);
+    const int64_t step = mbus_point_of(point)->resolution_micro;
+    if (record->value.kind == MBUS_REAL) {
+        const struct ratio scale = {.num = (int64_t)worth.num, .den = (int64_t)worth.den};
+        return decimal_from_float32((uint32_t)record->value.bits, scale, step ? step : 1,
+                                    micro) == BRIDGE_OK;
+    }
     if (record->value.kind != MBUS_NUMBER) {
         return false;
     }
@@ -156,6 +162,7 @@ static const struct usual {
     {2, {0x0a, 0x5e}},
     {2, {0x0a, 0x62}},
     {2, {0x0a, 0x66}},
+    {2, {0x02, 0x6a}}, /* 0.1 bar */
     {2, {0x0b, 0x22}}, /* hours */
     {2, {0x0b, 0x26}},
     {3, {0x02, 0xfd, 0x48}},       /* 0.1 V */
