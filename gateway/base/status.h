@@ -15,6 +15,7 @@
     X(ECLOSED, "closed")                                                                       \
     X(EINVALID, "not a valid message")                                                         \
     X(ETOOLONG, "too long")                                                                    \
+    X(ERANGE, "the value is out of range")                                                     \
     X(EKEY, "signed with a key that is not known for this")                                    \
     X(ESIGNATURE, "the signature is wrong or missing")                                         \
     X(EFOREIGN, "meant for another gateway")                                                   \
