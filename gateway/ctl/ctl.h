@@ -27,10 +27,15 @@ struct ctl_options {
     int64_t timeout_ms;
     const char *role;
     int64_t key_id;
+    bool explain;
 };
 
 /* keygen FILE: makes a signing key, prints what the gateway's configuration needs of it. */
 enum gw_exit ctl_keygen(const struct ctl_options *options, char **arguments);
+
+/* rate [FILE]: tariff cases, one JSON object a line (standard input without FILE); prints one
+ * answer a line, {"error": ...} where a case cannot be worked out, and fails then. */
+enum gw_exit ctl_rate(const struct ctl_options *options, char **arguments);
 
 /* watch: prints what gateways send until Ctrl-C or --timeout. */
 enum gw_exit ctl_watch(const struct ctl_options *options, char **arguments);

@@ -18,14 +18,17 @@ struct command {
     const char *name;
     const char *arguments; /* as printed */
     int argument_count;
+    int optional_count; /* further arguments that may be left off */
     enum gw_exit (*run)(const struct ctl_options *options, char **arguments);
     const char *help;
 };
 
 static const struct command commands[] = {
-    {"keygen", "FILE", 1, ctl_keygen, "makes a signing key: --role ROLE --key-id N"},
-    {"status", "", 0, ctl_status, "how a gateway is, over MQTT or with --local"},
-    {"watch", "", 0, ctl_watch, "prints what gateways send, until Ctrl-C or --timeout"},
+    {"keygen", "FILE", 1, 0, ctl_keygen, "makes a signing key: --role ROLE --key-id N"},
+    {"rate", "[FILE]", 0, 1, ctl_rate,
+     "works out tariff cases, one JSON object a line, without a gateway; or --explain"},
+    {"status", "", 0, 0, ctl_status, "how a gateway is, over MQTT or with --local"},
+    {"watch", "", 0, 0, ctl_watch, "prints what gateways send, until Ctrl-C or --timeout"},
 };
 
 enum kind { TEXT, FLAG, SECONDS, NUMBER, HELP, VERSION };
@@ -52,6 +55,7 @@ static const struct row {
     {"timeout", SECONDS, AT(timeout_ms), "S", "seconds to wait"},
     {"role", TEXT, AT(role), "ROLE", "keygen: " SEAL_ROLES},
     {"key-id", NUMBER, AT(key_id), "N", "keygen: number of the key, unique at the gateway"},
+    {"explain", FLAG, AT(explain), NULL, "rate: every line with its arithmetic, for people"},
     {"help", HELP, 0, NULL, "prints this"},
     {"version", VERSION, 0, NULL, "prints the version"},
 #undef AT
@@ -145,10 +149,11 @@ static enum gw_exit run_command(const struct ctl_options *options, int count, ch
         if (strcmp(command->name, words[0]) != 0) {
             continue;
         }
-        if (count - 1 != command->argument_count) {
-            return usage(command->name, count - 1 > command->argument_count
-                                            ? "too many arguments"
-                                            : "an argument is missing");
+        if (count - 1 < command->argument_count) {
+            return usage(command->name, "an argument is missing");
+        }
+        if (count - 1 > command->argument_count + command->optional_count) {
+            return usage(command->name, "too many arguments");
         }
         return command->run(options, words + 1);
     }
