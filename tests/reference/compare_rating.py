@@ -180,6 +180,69 @@ def adds_up(answer):
     return "lines" not in answer or plain and exact * 10**12 == answer["energy_micro"] * 10**6 + answer["residual"]
 
 
+# --- the other kinds, by what must hold of their answers -------------------------------------------
+
+
+def some_convert(rng):
+    prices = sorted([some_price(rng) for _ in range(rng.randrange(1, 5))], key=Decimal)
+    return {"kind": "convert", "balance": text(rng.randrange(10**9), 6), "tier_used": text(rng.randrange(500000), 3),
+            "thresholds": [text(edge, 3) for edge in sorted(rng.sample(range(1, 500000), rng.randrange(0, 4)))],
+            "price": prices, "mode": rng.choice(["marginal", "slab"]), "tax_ppm": rng.choice([0, 50000, 130000])}
+
+
+def cost(case, quantity):
+    """What the next micro-units cost, in 1e-18 of the currency."""
+    edges, used = [micro(edge) for edge in case["thresholds"]], micro(case["tier_used"])
+    per = lambda tier: micro(case["price"][min(tier, len(case["price"]) - 1)]) * (10**6 + case["tax_ppm"])
+    if case["mode"] == "slab":
+        whole = lambda sum_: sum_ * per(sum(sum_ > edge for edge in edges))
+        return whole(used + quantity) - whole(used)
+    pieces = zip([0] + edges, edges + [used + quantity])
+    return sum(max(0, min(used + quantity, top) - max(used, low)) * per(tier) for tier, (low, top) in enumerate(pieces))
+
+
+def converts(case, answer):
+    """All of it can be paid, and one micro-unit more cannot."""
+    balance, quantity = micro(case["balance"]) * 10**12, answer["qty_micro"]
+    if quantity is None:
+        return micro(case["price"][min(len(case["thresholds"]), len(case["price"]) - 1)]) == 0
+    return cost(case, quantity) <= balance < cost(case, quantity + 1)
+
+
+def some_registers(rng):
+    bands = ["valley", "flat", "peak", "sharp"][:rng.randrange(1, 5)]
+    start = {band: text(rng.randrange(10**9), 6) for band in bands}
+    end = {band: text(micro(start[band]) + rng.choice([0, 1, rng.randrange(10), rng.randrange(10**8)]), 6) for band in bands}
+    tiers = {"period": "month", "thresholds": [text(edge, 3) for edge in sorted(rng.sample(range(1, 300000), 3))]}
+    tariff = {"id": "X", "effective": "2020-01-01T00:00:00Z", "tiers": tiers,
+              "price": {band: [some_price(rng) for _ in range(rng.randrange(1, 5))] for band in bands}}
+    return {"kind": "registers", "order": bands, "start": start, "end": end, "tariffs": [tariff],
+            "tier_used_before": text(rng.randrange(300000), 3)}
+
+
+def shares(case, answer):
+    """Each band and each tier adds up, and no share is further from pro rata than rounding takes it."""
+    edges, used = [micro(edge) for edge in case["tariffs"][0]["tiers"]["thresholds"]], micro(case["tier_used_before"])
+    moved = {band: micro(case["end"][band]) - micro(case["start"][band]) for band in case["order"]}
+    total = sum(moved.values())
+    pieces = [max(0, min(used + total, top) - max(used, low)) for low, top in zip([0] + edges, edges + [used + total])]
+    got = {(line["band"], line["tier"] - 1): micro(line["qty"]) for line in answer["lines"]}
+    fair = all(abs(got.get((band, tier), 0) * total - piece * moved[band]) <= 4 * total
+               for band in moved for tier, piece in enumerate(pieces))
+    return (fair and adds_up(answer) and all(quantity > 0 for quantity in got.values())
+            and all(sum(q for (b, _), q in got.items() if b == band) == moved[band] for band in moved)
+            and all(sum(q for (_, t), q in got.items() if t == tier) == piece for tier, piece in enumerate(pieces)))
+
+
+def hold(tool, rng, count):
+    for some, holds in ((some_convert, converts), (some_registers, shares)):
+        cases = [some(rng) for _ in range(count)]
+        for case, answer in zip(cases, answers(tool, cases)):
+            if "error" in answer or not holds(case, answer):
+                print(json.dumps(case), json.dumps(answer), sep="\n")
+                sys.exit(f"{holds.__name__}: does not hold")
+
+
 # --- shrinking ----------------------------------------------------------------------------------
 
 
@@ -238,10 +301,11 @@ def main():
                 sys.exit(f"they disagree (want, got): {differs(case, answer) or 'the lines do not add up'}")
             lines += len(answer.get("lines", []))
             events += len(answer.get("events", []))
+        hold(tool, rng, len(cases))
         done += len(cases)
     if not lines or not events:
         sys.exit("no lines or no events: the histories test nothing")
-    print(f"{done} histories of seed {seed} agree: {lines} lines, {events} events")
+    print(f"{done} histories of seed {seed} agree: {lines} lines, {events} events; as many conversions and registers")
 
 
 if __name__ == "__main__":
