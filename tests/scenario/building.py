@@ -62,7 +62,8 @@ class Building:
         for name, path, meters in self.buses:
             if only and name not in only:
                 continue
-            out += f"  - id: {name}\n    line: {path}:{self.baud}:8N1\n    meters:\n"
+            line = f"{path}:{self.baud}:8N1" if self.baud else path  # else the models' own
+            out += f"  - id: {name}\n    line: {line}\n    meters:\n"
             for meter, model, address in meters:
                 out += (f"      - {{id: {meter}, model: {model}, address: {address}, "
                         f"period: {self.period}}}\n")

@@ -146,6 +146,11 @@ bool sim_mbus_record_read(const struct mbus_record *record, const struct model_p
     return true;
 }
 
+bool sim_mbus_record_is_of(const struct mbus_record *record, const struct model_point *point) {
+    return record->special == MBUS_RECORD &&
+           mbus_record_fits(&mbus_point_of(point)->record, record);
+}
+
 /* --- which record ------------------------------------------------------------------------ */
 
 /* What our meters make of a key that names no bytes: the usual form of such a record. */
@@ -278,7 +283,7 @@ void sim_mbus_record_refresh(const struct sim_view *view, struct mbus_record *re
     }
     for (size_t i = 0; i < model->point_count; i++) {
         if (sim_meter_measures(model->points[i].quantity) &&
-            mbus_record_fits(&mbus_point_of(&model->points[i])->record, record)) {
+            sim_mbus_record_is_of(record, &model->points[i])) {
             (void)fill(view, &model->points[i], record);
         }
     }

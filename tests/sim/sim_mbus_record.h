@@ -28,6 +28,9 @@ bool sim_mbus_record_of_point(const struct sim_view *view, const struct model_po
                               struct sim_mbus_record *out);
 bool sim_mbus_record_of_relay(const struct sim_view *view, struct sim_mbus_record *out);
 
+/* Is it the record that a point is read from? */
+bool sim_mbus_record_is_of(const struct mbus_record *record, const struct model_point *point);
+
 /* What a reader makes of the record of a point. */
 bool sim_mbus_record_read(const struct mbus_record *record, const struct model_point *point,
                           int64_t *micro);

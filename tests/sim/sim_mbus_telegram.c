@@ -258,9 +258,28 @@ size_t sim_mbus_telegram(const struct sim_view *view, const struct sim_mbus_sayi
     return mbus_build_long(c, saying->a, header.ci, data, len, out);
 }
 
+/* Of a real telegram: what its own record can hold. */
+static bool show_replayed(const struct sim_view *view, const struct mbus_header *header,
+                          const struct model_point *point, int64_t *micro) {
+    struct mbus_records records;
+    struct mbus_record record;
+    mbus_records_init(&records, header);
+    while (mbus_record_next(&records, &record) == BRIDGE_OK) {
+        if (sim_mbus_record_is_of(&record, point)) {
+            sim_mbus_record_refresh(view, &record);
+            return sim_mbus_record_read(&record, point, micro);
+        }
+    }
+    return false;
+}
+
 bool sim_mbus_show(const struct sim_view *view, const struct model_point *point,
                    int64_t *micro) {
     struct sim_mbus_record own;
+    struct mbus_header header;
+    if (replayed(&view->meter->traits, &header)) {
+        return show_replayed(view, &header, point, micro);
+    }
     return sim_mbus_record_of_point(view, point, &own) &&
            sim_mbus_record_read(&own.record, point, micro);
 }
