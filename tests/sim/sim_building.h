@@ -16,7 +16,8 @@
  *     - {at: 20s, meter: flat-101, fault: none}
  *     - {at: 0s, bus: floor-1, fault: babble, bytes: 5, pause: 2s}
  *
- * A meter that simulation does not name has defaults of its own. A bus with echo: true echoes.
+ * Further keys of simulation, for clocks, relays and each protocol, are in sim_traits.h. A
+ * meter that simulation does not name has defaults of its own. A bus with echo: true echoes.
  * The faults and their terms are those of sim_fault.h.
  */
 #ifndef TESTS_SIM_SIM_BUILDING_H

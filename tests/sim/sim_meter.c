@@ -130,10 +130,10 @@ static int64_t energy_micro_kwh(const struct sim_meter *meter, const struct sim_
     return device->base_micro_kwh + (int64_t)(load * era->speed / hour_us);
 }
 
-/* Working hours count whether anything flows or not. */
+/* Whole hours, whether anything flows or not. */
 static int64_t hours_micro(const struct sim_view *view) {
     const int64_t on_us = view->at_us - view->era->start_mono_us;
-    return HOURS_BEFORE * (int64_t)MICRO + (int64_t)((int128)on_us * MICRO / hour_us);
+    return (HOURS_BEFORE + on_us / hour_us) * MICRO;
 }
 
 int64_t sim_meter_measure(const struct sim_view *view, enum sim_measure measure,
