@@ -190,9 +190,8 @@ Test(cjt188_plan, units_are_turned_into_those_of_the_quantity) {
     static const struct {
         const char *unit;
         int64_t heat; /* of 100.00, in micro-GJ */
-    } heats[] = {{"11", 100000000},     {"05", 360000},       {"08", 360000000},
-                 {"0b", 100},           {"0e", 100000},       {"02", 360},
-                 {"13", 10000000000}, {"0a", 36000000000}};
+    } heats[] = {{"11", 100000000}, {"05", 360000}, {"08", 360000000},   {"0b", 100},
+                 {"0e", 100000},    {"02", 360},    {"13", 10000000000}, {"0a", 36000000000}};
     for (size_t i = 0; i < sizeof heats / sizeof *heats; i++) {
         char data[200];
         struct rig rig;
