@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bridges/base/bytes.h"
 #include "bridges/credential.h"
-
-static uint32_t mix(uint32_t hash, const uint8_t *bytes, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ bytes[i]) * 16777619;
-    }
-    return hash;
-}
 
 /* The operator is no part of it: another one does not make a wrong password right. */
 static uint32_t fingerprint(const struct credential *credential) {
-    const uint32_t hash = mix(2166136261, &credential->level, 1); /* FNV-1a */
-    return mix(hash, credential->password, sizeof credential->password);
+    const uint32_t hash = bytes_hash(BYTES_HASH, &credential->level, 1);
+    return bytes_hash(hash, credential->password, sizeof credential->password);
 }
 
 const char *lockout_forbids(const struct lockout *lockout,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bridges/base/bytes.h"
+
 enum { WAKE = 0xfe, START = 0x68, END = 0x16, CLASS = 0xf0 };
 enum {
     AT_TYPE = 1,
@@ -12,22 +14,6 @@ enum {
     AT_DATA = 11,
     TRAILER = 2 /* sum and end */
 };
-
-uint8_t cjt188_sum(const uint8_t *buf, size_t len) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < len; i++) {
-        sum += buf[i];
-    }
-    return (uint8_t)(sum & 0xff);
-}
-
-static size_t preamble_of(const uint8_t *buf, size_t len) {
-    size_t n = 0;
-    while (n < len && buf[n] == WAKE) {
-        n++;
-    }
-    return n;
-}
 
 /* A frame without FE, its sum not yet looked at: *n is the length, or what is missing. */
 static enum bridge_status shape_at_68(const uint8_t *buf, size_t len, size_t *n) {
@@ -46,7 +32,7 @@ static enum bridge_status shape_at_68(const uint8_t *buf, size_t len, size_t *n)
 enum bridge_status cjt188_frame(const uint8_t *buf, size_t len, enum frame_role role,
                                 size_t *n) {
     (void)role;
-    const size_t preamble = preamble_of(buf, len);
+    const size_t preamble = bytes_run(buf, len, WAKE);
     if (preamble > CJT188_PREAMBLE_MAX) {
         return BRIDGE_EFRAME; /* the rest of them is enough */
     }
@@ -61,7 +47,7 @@ enum bridge_status cjt188_frame(const uint8_t *buf, size_t len, enum frame_role 
         return status;
     }
     const size_t at_sum = whole - TRAILER;
-    if (frame[at_sum] != cjt188_sum(frame, at_sum)) {
+    if (frame[at_sum] != bytes_sum(frame, at_sum)) {
         return BRIDGE_ECHECKSUM;
     }
     *n = preamble + whole;
@@ -88,20 +74,20 @@ enum bridge_status cjt188_frame_decode(const uint8_t *buf, size_t len,
     if (n != len) {
         return BRIDGE_EFRAME;
     }
-    take_apart(buf, preamble_of(buf, len), out);
+    take_apart(buf, bytes_run(buf, len, WAKE), out);
     return BRIDGE_OK;
 }
 
 bool cjt188_frame_decode_data_sum(const uint8_t *buf, size_t len, struct cjt188_frame *out) {
-    const size_t preamble = preamble_of(buf, len);
+    const size_t preamble = bytes_run(buf, len, WAKE);
     const uint8_t *frame = buf + preamble;
     size_t whole = 0;
     if (shape_at_68(frame, len - preamble, &whole) != BRIDGE_OK || preamble + whole != len) {
         return false;
     }
     const size_t at_sum = whole - TRAILER;
-    if (frame[at_sum] == cjt188_sum(frame, at_sum) ||
-        frame[at_sum] != cjt188_sum(frame + AT_DATA, at_sum - AT_DATA)) {
+    if (frame[at_sum] == bytes_sum(frame, at_sum) ||
+        frame[at_sum] != bytes_sum(frame + AT_DATA, at_sum - AT_DATA)) {
         return false;
     }
     take_apart(buf, preamble, out);
@@ -120,7 +106,7 @@ size_t cjt188_frame_encode(const struct cjt188_frame *frame, uint8_t *buf) {
     start[AT_LENGTH] = frame->data_len;
     memcpy(start + AT_DATA, frame->data, frame->data_len);
     const size_t at_sum = AT_DATA + (size_t)frame->data_len;
-    start[at_sum] = cjt188_sum(start, at_sum);
+    start[at_sum] = bytes_sum(start, at_sum);
     start[at_sum + 1] = END;
     return preamble + at_sum + TRAILER;
 }

@@ -76,9 +76,6 @@ bool cjt188_frame_decode_data_sum(const uint8_t *buf, size_t len, struct cjt188_
  * holds CJT188_FRAME_MAX bytes. Returns the length. */
 size_t cjt188_frame_encode(const struct cjt188_frame *frame, uint8_t *buf);
 
-/* The sum modulo 256. */
-uint8_t cjt188_sum(const uint8_t *buf, size_t len);
-
 /*
  * An address as printed on the meter -> wire form: 1 to 14 digits, zeros are set in front;
  * 14 letters A: any meter, one alone on its line. BRIDGE_EINVALID with a sentence in *why

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/cjt188/cjt188_data.h"
 #include "bridges/cli/decode.h"
 
@@ -39,7 +40,7 @@ static void refuse_checksum(const uint8_t *buf, size_t len, bool is_data_sum,
     const size_t wakes = count_wakes(buf, len);
     const size_t at_sum = (size_t)buf[wakes + AT_LENGTH] + CJT188_OVERHEAD - 2;
     (void)snprintf(text, sizeof text, "the sum is %02x, the frame says %02x: %s",
-                   cjt188_sum(buf + wakes, at_sum), buf[wakes + at_sum],
+                   bytes_sum(buf + wakes, at_sum), buf[wakes + at_sum],
                    is_data_sum ? "that is the sum of the data alone, as one maker's firmware "
                                  "sends it; not to be trusted, the address is in no sum"
                                : "a disturbed line");

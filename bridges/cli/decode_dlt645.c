@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/cli/decode.h"
 #include "bridges/dlt645/dlt645_explain.h"
 
@@ -60,7 +61,7 @@ static bool refuse_checksum(const uint8_t *buf, size_t len, struct decoded *out)
     const size_t wakes = count_wakes(buf, len);
     const size_t at_sum = (size_t)buf[wakes + AT_LENGTH] + DLT645_OVERHEAD - 2;
     (void)snprintf(text, sizeof text, "the sum is %02x, the frame says %02x: a disturbed line",
-                   dlt645_sum(buf + wakes, at_sum), buf[wakes + at_sum]);
+                   bytes_sum(buf + wakes, at_sum), buf[wakes + at_sum]);
     return refuse(out, "checksum", text);
 }
 

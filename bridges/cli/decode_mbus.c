@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/cli/decode.h"
 #include "bridges/mbus/mbus_data.h"
 #include "bridges/mbus/mbus_frame.h"
@@ -57,7 +58,7 @@ static bool refuse_link(const uint8_t *buf, size_t len, enum bridge_status statu
         error = "checksum";
         const size_t from = buf[0] == 0x68 ? 4 : 1;
         (void)snprintf(text, sizeof text, "the checksum sent is %02x, the sum is %02x",
-                       buf[n - 2], mbus_checksum(buf + from, n - 2 - from));
+                       buf[n - 2], bytes_sum(buf + from, n - 2 - from));
     } else if (status == BRIDGE_OK) {
         (void)snprintf(text, sizeof text, "%zu byte(s) follow the frame of %zu", len - n, n);
     } else {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bridges/base/bytes.h"
+
 enum { WAKE = 0xfe, START = 0x68, END = 0x16, OFFSET = 0x33, ANY = 0xaa, ALL = 0x99 };
 enum {
     AT_ADDRESS = 1,
@@ -12,22 +14,6 @@ enum {
     AT_DATA = 10,
     TRAILER = 2 /* sum and end */
 };
-
-uint8_t dlt645_sum(const uint8_t *buf, size_t len) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < len; i++) {
-        sum += buf[i];
-    }
-    return (uint8_t)(sum & 0xff);
-}
-
-static size_t preamble_of(const uint8_t *buf, size_t len) {
-    size_t n = 0;
-    while (n < len && buf[n] == WAKE) {
-        n++;
-    }
-    return n;
-}
 
 static enum bridge_status more(size_t whole, size_t have, size_t *n) {
     *n = whole - have;
@@ -49,7 +35,7 @@ static enum bridge_status frame_at_68(const uint8_t *buf, size_t len, size_t *n)
     if (buf[whole - 1] != END) {
         return BRIDGE_EFRAME;
     }
-    if (buf[whole - TRAILER] != dlt645_sum(buf, whole - TRAILER)) {
+    if (buf[whole - TRAILER] != bytes_sum(buf, whole - TRAILER)) {
         return BRIDGE_ECHECKSUM;
     }
     *n = whole;
@@ -59,7 +45,7 @@ static enum bridge_status frame_at_68(const uint8_t *buf, size_t len, size_t *n)
 enum bridge_status dlt645_frame(const uint8_t *buf, size_t len, enum frame_role role,
                                 size_t *n) {
     (void)role;
-    const size_t preamble = preamble_of(buf, len);
+    const size_t preamble = bytes_run(buf, len, WAKE);
     if (preamble > DLT645_PREAMBLE_MAX) {
         return BRIDGE_EFRAME; /* the rest of them is enough */
     }
@@ -80,7 +66,7 @@ enum bridge_status dlt645_frame_decode(const uint8_t *buf, size_t len,
     if (n != len) {
         return BRIDGE_EFRAME;
     }
-    const size_t preamble = preamble_of(buf, len);
+    const size_t preamble = bytes_run(buf, len, WAKE);
     const uint8_t *frame = buf + preamble;
     out->preamble = preamble;
     memcpy(out->address, frame + AT_ADDRESS, DLT645_ADDRESS_BYTES);
@@ -106,7 +92,7 @@ size_t dlt645_frame_encode(const struct dlt645_frame *frame, uint8_t *buf) {
         start[AT_DATA + i] = (uint8_t)(frame->data[i] + OFFSET);
     }
     const size_t at_sum = AT_DATA + (size_t)frame->data_len;
-    start[at_sum] = dlt645_sum(start, at_sum);
+    start[at_sum] = bytes_sum(start, at_sum);
     start[at_sum + 1] = END;
     return preamble + at_sum + TRAILER;
 }

@@ -65,9 +65,6 @@ MUST_CHECK enum bridge_status dlt645_frame_decode(const uint8_t *buf, size_t len
  * holds DLT645_FRAME_MAX bytes. Returns the length. */
 size_t dlt645_frame_encode(const struct dlt645_frame *frame, uint8_t *buf);
 
-/* The sum modulo 256. */
-uint8_t dlt645_sum(const uint8_t *buf, size_t len);
-
 /*
  * An address as printed on the meter -> wire form: 1 to 12 digits, zeros are set in front;
  * letters A at the high end mean any digit (AAAAAAAAAAAA: any meter, one alone on its line).

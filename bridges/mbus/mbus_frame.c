@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "bridges/base/bytes.h"
+
 enum {
     ACK = 0xe5,
     START_SHORT = 0x10,
@@ -24,14 +26,6 @@ enum {
     FCV_OR_DFC = 0x10
 };
 
-uint8_t mbus_checksum(const uint8_t *buf, size_t len) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < len; i++) {
-        sum += buf[i];
-    }
-    return (uint8_t)sum;
-}
-
 /* whole: bytes of the frame; summed: where C stands. */
 static enum bridge_status judge(const uint8_t *buf, size_t len, size_t whole, size_t summed,
                                 size_t *n) {
@@ -43,7 +37,7 @@ static enum bridge_status judge(const uint8_t *buf, size_t len, size_t whole, si
         return BRIDGE_EFRAME;
     }
     *n = whole;
-    const uint8_t sum = mbus_checksum(buf + summed, whole - summed - TRAILER);
+    const uint8_t sum = bytes_sum(buf + summed, whole - summed - TRAILER);
     return buf[whole - TRAILER] == sum ? BRIDGE_OK : BRIDGE_ECHECKSUM;
 }
 
@@ -138,7 +132,7 @@ size_t mbus_build_long(uint8_t c, uint8_t a, uint8_t ci, const uint8_t *data, si
         memcpy(out + sizeof head, data, data_len);
     }
     const size_t at_sum = (size_t)HEAD + l;
-    out[at_sum] = mbus_checksum(out + HEAD, l);
+    out[at_sum] = bytes_sum(out + HEAD, l);
     out[at_sum + 1] = STOP;
     return at_sum + TRAILER;
 }

@@ -53,9 +53,6 @@ struct mbus_frame {
     size_t len; /* of data: 0 to MBUS_DATA_MAX */
 };
 
-/* Sum modulo 256. */
-uint8_t mbus_checksum(const uint8_t *buf, size_t len);
-
 /*
  * The frame that starts at buf[0]; the contract is struct bridge's frame. A reply is an ack or
  * a frame whose C has the direction of a meter, a request has the master's; short frames are

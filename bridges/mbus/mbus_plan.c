@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/mbus/mbus_frame.h"
 
 enum {
@@ -196,14 +197,6 @@ static void learn_ack(struct bridge_session *session, const struct plan *plan) {
     }
 }
 
-static uint32_t hash_of(const uint8_t *bytes, size_t len) {
-    uint32_t hash = 2166136261; /* FNV-1a */
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ bytes[i]) * 16777619;
-    }
-    return hash;
-}
-
 /* May the first telegram of a readout be one of the readout before? Learns each. */
 static bool is_repeated(struct mbus_habits *habits, bool is_first, const uint8_t *bytes,
                         size_t len) {
@@ -213,7 +206,7 @@ static bool is_repeated(struct mbus_habits *habits, bool is_first, const uint8_t
         mbus_header_read(frame.ci, frame.data, frame.len, &header) != BRIDGE_OK) {
         return false;
     }
-    const uint32_t hash = hash_of(bytes, len);
+    const uint32_t hash = bytes_hash(BYTES_HASH, bytes, len);
     const bool is_old = is_first && habits->counts && habits->hash == hash;
     const bool is_doubtful = is_first && habits->is_lost;
     habits->is_lost = false;

@@ -2,6 +2,7 @@
 /* One telegram of a readout: whose it is, and the samples its records give. */
 #include <string.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/mbus/mbus_frame.h"
 #include "bridges/mbus/mbus_key.h"
 #include "bridges/mbus/mbus_plan.h"
@@ -54,13 +55,6 @@ static enum bridge_status identify(struct plan *plan, const struct mbus_header *
 
 /* --- records ----------------------------------------------------------------------------- */
 
-static uint32_t hash(uint32_t sum, const uint8_t *bytes, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        sum = (sum ^ bytes[i]) * 16777619; /* FNV-1a */
-    }
-    return sum;
-}
-
 /* Two records of one point: the same number is no harm, anything else is not to be decided. */
 static void claim(struct harvest *harvest, size_t i, enum bridge_status status, int64_t micro) {
     const uint64_t bit = (uint64_t)1 << i;
@@ -80,7 +74,7 @@ static void take_record(const struct model *model, const struct mbus_record *rec
         return;
     }
     harvest->names =
-        hash(harvest->names, record->head, (size_t)record->dib_len + record->vib_len);
+        bytes_hash(harvest->names, record->head, (size_t)record->dib_len + record->vib_len);
     for (size_t i = 0; i < model->point_count; i++) {
         int64_t micro = 0;
         if (!mbus_record_fits(&mbus_point_of(&model->points[i])->record, record)) {
@@ -183,7 +177,7 @@ static enum bridge_status read_header(struct plan *plan, const uint8_t *bytes, s
 enum bridge_status mbus_take_telegram(struct plan *plan, const uint8_t *frame, size_t len,
                                       struct samples *out, bool *more) {
     struct mbus_header header;
-    struct harvest harvest = {.names = 2166136261};
+    struct harvest harvest = {.names = BYTES_HASH};
     enum bridge_status status = read_header(plan, frame, len, &header);
     if (status != BRIDGE_OK) {
         return status;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "bridges/base/bytes.h"
 #include "bridges/modbus/mbrtu_frame.h"
 #include "bridges/quantity.h"
 
@@ -345,10 +346,7 @@ static void take_serial(struct plan *plan, const struct mbrtu_request *request,
 
 /* Lessons are of one meter: another one at its address has learnt nothing yet. */
 static void know_serial(struct mbrtu_session *session, const struct plan *plan) {
-    uint32_t hash = 2166136261; /* FNV-1a */
-    for (const char *at = plan->serial; *at; at++) {
-        hash = (hash ^ (uint8_t)*at) * 16777619;
-    }
+    const uint32_t hash = bytes_hash(BYTES_HASH, plan->serial, strlen(plan->serial));
     uint32_t *known = &session->serials[plan->address.bytes[0]];
     if (*known && *known != hash) {
         mbrtu_forget(session, plan->address.bytes[0]);
