@@ -2,6 +2,8 @@
 #include "gateway/core/calendar.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 
 static int64_t floor_divide(int64_t n, int64_t d) {
     return n / d - (n % d < 0);
@@ -88,4 +90,36 @@ enum gw_status zone_check(const struct zone *zone) {
                (i == 0 || zone->shifts[i].at_s > zone->shifts[i - 1].at_s);
     }
     return good ? GW_OK : GW_EINVALID;
+}
+
+/* --- kinds of days ----------------------------------------------------------------------- */
+
+static unsigned days_named(const char *name, size_t len) {
+    static const struct {
+        const char *name;
+        unsigned days;
+    } kinds[] = {{"all", DAY_ALL},
+                 {"weekday", DAY_WEEKDAY},
+                 {"weekend", DAY_WEEKEND},
+                 {"holiday", DAY_HOLIDAY},
+                 {"special", DAY_SPECIAL}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strlen(kinds[i].name) == len && strncmp(kinds[i].name, name, len) == 0) {
+            return kinds[i].days;
+        }
+    }
+    return 0;
+}
+
+unsigned days_parse(const char *text) {
+    unsigned all = 0;
+    for (const char *at = text;; at++) {
+        const size_t len = strcspn(at, "+");
+        const unsigned days = days_named(at, len);
+        all |= days;
+        at += len;
+        if (days == 0 || *at == '\0') {
+            return days == 0 ? 0 : all;
+        }
+    }
 }

@@ -41,6 +41,9 @@ enum day_kind {
     DAY_ALL = 15
 };
 
+/* "weekday+holiday", "all": DAY_ bits, 0 when a word is none of theirs. */
+unsigned days_parse(const char *text);
+
 /* A date that is not what its weekday says: a holiday, or a Sunday that is worked. */
 struct marked_day {
     int32_t day;

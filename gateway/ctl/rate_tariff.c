@@ -73,35 +73,12 @@ static void read_prices(struct rate_reader *reader, json_t *prices, size_t sourc
 
 /* --- calendar ---------------------------------------------------------------------------- */
 
-/* "weekday+holiday", "all" */
 static void read_days(struct rate_reader *reader, const char *text,
                       struct tariff_entry *entry) {
-    static const struct {
-        const char *name;
-        unsigned days;
-    } kinds[] = {{"all", DAY_ALL},
-                 {"weekday", DAY_WEEKDAY},
-                 {"weekend", DAY_WEEKEND},
-                 {"holiday", DAY_HOLIDAY},
-                 {"special", DAY_SPECIAL}};
-    for (const char *at = text;; at++) {
-        const size_t len = strcspn(at, "+");
-        unsigned days = 0;
-        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-            if (strlen(kinds[i].name) == len && strncmp(kinds[i].name, at, len) == 0) {
-                days = kinds[i].days;
-            }
-        }
-        if (days == 0) {
-            reader_fail(reader, "\"%.40s\" is none of all, weekday, weekend, holiday, special",
-                        text);
-            return;
-        }
-        entry->days |= days;
-        at += len;
-        if (*at == '\0') {
-            return;
-        }
+    entry->days = days_parse(text);
+    if (entry->days == 0) {
+        reader_fail(reader, "\"%.40s\" is none of all, weekday, weekend, holiday, special",
+                    text);
     }
 }
 

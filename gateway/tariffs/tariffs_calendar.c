@@ -23,43 +23,16 @@ static void read_season(struct doc *doc, const doc_node *node, void *out) {
     }
 }
 
-static unsigned days_named(const char *name, size_t len) {
-    static const struct {
-        const char *name;
-        unsigned days;
-    } kinds[] = {{"all", DAY_ALL},
-                 {"weekday", DAY_WEEKDAY},
-                 {"weekend", DAY_WEEKEND},
-                 {"holiday", DAY_HOLIDAY},
-                 {"special", DAY_SPECIAL}};
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        if (strlen(kinds[i].name) == len && strncmp(kinds[i].name, name, len) == 0) {
-            return kinds[i].days;
-        }
-    }
-    return 0;
-}
-
 static void read_days(struct doc *doc, const doc_node *node, void *out) {
     struct tariff_entry *entry = out;
     const char *text = tariffs_text(doc, node, "days");
-    entry->days = 0;
-    for (const char *at = text;; at++) {
-        const size_t len = strcspn(at, "+");
-        const unsigned days = days_named(at, len);
-        if (days == 0) {
-            doc_fault(doc, node,
-                      "days: \"%.60s\" must be all, or of weekday, weekend, holiday, special "
-                      "joined by +",
-                      text);
-            entry->days = DAY_ALL;
-            return;
-        }
-        entry->days |= days;
-        at += len;
-        if (*at == '\0') {
-            return;
-        }
+    entry->days = days_parse(text);
+    if (entry->days == 0) {
+        doc_fault(doc, node,
+                  "days: \"%.60s\" must be all, or of weekday, weekend, holiday, special "
+                  "joined by +",
+                  text);
+        entry->days = DAY_ALL;
     }
 }
 

@@ -146,3 +146,13 @@ Test(calendar, what_names_no_zone_opens_no_file) {
     cr_assert_eq(zone_file_load("zone.tab", &file), GW_EINVALID);
     cr_assert_null(file);
 }
+
+Test(calendar, kinds_of_days_are_named_one_by_one_or_joined) {
+    cr_assert_eq(days_parse("all"), DAY_ALL);
+    cr_assert_eq(days_parse("holiday"), DAY_HOLIDAY);
+    cr_assert_eq(days_parse("weekday+special"), DAY_WEEKDAY | DAY_SPECIAL);
+    cr_assert_eq(days_parse(""), 0);
+    cr_assert_eq(days_parse("week"), 0);
+    cr_assert_eq(days_parse("weekday+"), 0);
+    cr_assert_eq(days_parse("weekday+sunday"), 0);
+}
