@@ -21,6 +21,9 @@
  * cumulative shares, floor(total * share_to) - floor(total * share_from), so that parts add up
  * to the whole however often it is read.
  *
+ * After a restart accruals are recomputed from the stored readings after each meter's
+ * billed_seq; should that make an entry, it is stored like any other.
+ *
  * Memory is the caller's; copying a struct account copies all but the meters. Pure.
  */
 #ifndef GATEWAY_CORE_ACCOUNT_H
@@ -32,7 +35,7 @@
 enum {
     ACCOUNT_METERS_MAX = RATING_METERS_MAX,
     ACCOUNT_UTILITIES = 4,     /* enum tariff_utility */
-    ACCOUNT_TAXES_MAX = 4,     /* tax rates ever used by an account */
+    ACCOUNT_TAXES_MAX = 8,     /* tax rates ever used in a tenancy */
     ACCOUNT_STANDINGS_MAX = 8, /* instalments by name */
     ACCOUNT_EFFECTS_MAX = 24,  /* entries of one step */
     ACCOUNT_ALERTS_MAX = 8,
@@ -41,13 +44,10 @@ enum {
 
 /* What a meter has run up since its last entry. Not stored. */
 struct account_accrual {
-    bool is_open;
-    struct meter_base base;
+    struct meter_base base; /* as of the newest reading */
     int64_t meter_total_micro;
     uint64_t through_seq;
     int64_t quantity_micro;
-    int64_t due_ms; /* the first reading from here on closes it */
-    int128 exact;
     size_t line_count;
     struct rating_line lines[ENTRY_LINES_MAX];
 };
@@ -86,7 +86,9 @@ struct account_service {
     int64_t residual;
     struct ladder_use use;     /* as of the last entry */
     struct ladder_use accrued; /* and with the accruals */
-    int32_t standing_through;  /* the last date that was charged */
+    int64_t due_ms;            /* the first reading from here on closes accruals; 0 = unset */
+    int32_t standing_through;  /* the last date that was charged, */
+    char standing_name[STANDING_NAME_MAX + 1]; /* and the last charge of that date */
 };
 
 struct account {

@@ -25,7 +25,8 @@ enum {
     ENTRY_ACTOR_MAX = 32,
     ENTRY_REASON_MAX = 120,
     ENTRY_ORDER_BYTES = 16, /* UUIDv7 */
-    ENTRY_LINES_MAX = 16
+    ENTRY_LINES_MAX = 16,
+    ENTRY_TAXES_MAX = 4
 };
 
 /* The numbers are kept for ever: they stand in ledgers. */
@@ -40,7 +41,7 @@ enum {
     X(DEBT_TRANSFER, 9)    /* between balance and debts */                                     \
     X(EMERGENCY_GRANT, 10) /* emergency credit begins to count */                              \
     X(REFUND_OUT, 11)      /* money was paid out */                                            \
-    X(CLOSE, 12)           /* the tenancy ends; what is due back stands in balance_after */    \
+    X(CLOSE, 12)           /* the tenancy ends and takes its balance out: due back or owed */  \
     X(METER_FINAL, 13)     /* the last reading of a meter that leaves */                       \
     X(METER_INITIAL, 14)   /* the first reading of a meter that comes */                       \
     X(CHECKPOINT, 15)      /* heads of accounts, signed */                                     \
@@ -93,7 +94,8 @@ struct entry_range {
     int64_t share_to_ppm;
 };
 
-/* DEBIT_FIXED. */
+/* DEBIT_FIXED, rising by (day, name) for each utility. METER_INITIAL: day alone, the last date
+ * that is not charged. */
 struct entry_standing {
     char name[STANDING_NAME_MAX + 1];
     enum tariff_utility utility;
@@ -103,12 +105,22 @@ struct entry_standing {
     int64_t paid_after; /* of instalments, in all */
 };
 
-/* CREDIT, VOUCHER, and with the other sign REVERSAL: where the money went. */
+/* CREDIT, VOUCHER, and with the other sign REVERSAL: where the money went. CLOSE: the debts
+ * that were left. */
 struct entry_split {
+    int32_t week; /* the local Monday of the week whose cap it counts for */
     int64_t to_payment_debt;
     int64_t to_accumulated_debt;
     int64_t to_emergency_repay;
     int64_t to_balance;
+};
+
+/* Tax is reckoned on all that was ever charged at a rate: floor(net_total * ppm / 1e6). */
+struct entry_tax {
+    int64_t ppm;
+    int64_t net_micro; /* of this entry, at this rate */
+    int64_t tax_micro;
+    int64_t residual_after;
 };
 
 struct entry {
