@@ -5,7 +5,9 @@
  * happen only while connected; a SUBACK with a failure inside counts as success when there are
  * several topics, so each is subscribed alone; destroying a client races, so it never happens;
  * TCP_NODELAY has no option, so the socket is looked up; the protocol version is named, since
- * the default falls back to 3.1 after a failure.
+ * the default falls back to 3.1 after a failure; a message above maxInflight holds up every
+ * later command, the disconnect included, and comes out first on the next connection, so no
+ * message ever waits inside Paho.
  */
 #include "gateway/sync/mqtt.h"
 
@@ -27,7 +29,8 @@ enum {
     INBOX_RESERVE = 16 * 1024, /* kept free of messages: what callbacks have to say fits */
     KEEP_ALIVE_S = 30,
     CONNECT_TIMEOUT_S = 20,
-    MAX_INFLIGHT = 64,     /* of Paho's; our own window is smaller */
+    MAX_INFLIGHT = 64,     /* of Paho's; our own windows are smaller */
+    UNCONFIRMED_MAX = 40,  /* with so many open, what nobody waits for is left out */
     MAX_BUFFERED = 1000,   /* the default of 100 refuses messages while connected */
     CLOSING_MAX_MS = 5000, /* a state that does not end by itself ends so */
     CONNECTING_MAX_MS = 60000,
@@ -71,6 +74,7 @@ struct mqtt {
     struct mailbox *inbox;
     struct thread thread;
     _Atomic uint64_t dropped;
+    _Atomic uint32_t unconfirmed; /* messages of this session without a PUBACK */
 
     /* the uplink thread's own */
     enum link link;
@@ -87,10 +91,10 @@ struct mqtt {
     } buffer;
 };
 
-/* A token on its way through Paho; freed by the callback that ends it. */
+/* A message on its way through Paho; freed by the callback that ends it. */
 struct delivery {
     struct mqtt *mqtt;
-    uint64_t token;
+    uint64_t token; /* 0: nobody waits for it */
     uint32_t session;
 };
 
@@ -202,7 +206,12 @@ static void on_subscribe_failed(void *context, MQTTAsync_failureData *response) 
 static void on_sent(void *context, MQTTAsync_successData *response) {
     struct delivery *delivery = context;
     (void)response;
-    tell_simple(delivery->mqtt, MQTT_SENT, delivery->token, delivery->session, "");
+    if (delivery->session == atomic_load(&delivery->mqtt->session)) {
+        atomic_fetch_sub(&delivery->mqtt->unconfirmed, 1);
+    }
+    if (delivery->token) {
+        tell_simple(delivery->mqtt, MQTT_SENT, delivery->token, delivery->session, "");
+    }
     free(delivery);
 }
 
@@ -316,6 +325,7 @@ static void attempt(struct mqtt *mqtt) {
         options.ssl = &tls;
     }
     atomic_fetch_add(&mqtt->session, 1);
+    atomic_store(&mqtt->unconfirmed, 0);
     enter(mqtt, LINK_CONNECTING, CONNECTING_MAX_MS);
     if (MQTTAsync_connect(mqtt->client, &options) != MQTTASYNC_SUCCESS) {
         go_down(mqtt);
@@ -363,6 +373,12 @@ static void refused(struct mqtt *mqtt, const char *what, int code) {
     tell_simple(mqtt, MQTT_REFUSED, 0, atomic_load(&mqtt->session), detail);
 }
 
+/* May this message go? Paho must never have more of them than it sends at once. */
+static bool has_room(struct mqtt *mqtt, const struct command *command) {
+    const uint32_t unconfirmed = atomic_load(&mqtt->unconfirmed);
+    return unconfirmed < (command->token ? MAX_INFLIGHT : UNCONFIRMED_MAX);
+}
+
 static void publish(struct mqtt *mqtt, const struct command *command) {
     const char *topic = (const char *)(command + 1);
     const uint8_t *payload = (const uint8_t *)topic + command->topic_size;
@@ -379,21 +395,20 @@ static void publish(struct mqtt *mqtt, const struct command *command) {
     message.payloadlen = (int)command->payload_len;
     message.qos = 1;
     message.retained = (int)command->retained;
-    struct delivery *delivery = command->token ? malloc(sizeof *delivery) : NULL;
-    if (delivery) {
-        *delivery = (struct delivery){
-            .mqtt = mqtt, .token = command->token, .session = atomic_load(&mqtt->session)};
-        response.onSuccess = on_sent;
-        response.onFailure = on_send_failed;
-        response.context = delivery;
+    struct delivery *delivery = has_room(mqtt, command) ? malloc(sizeof *delivery) : NULL;
+    if (!delivery) {
+        atomic_fetch_add(&mqtt->dropped, 1); /* what somebody waits for is sent again */
+        return;
     }
+    *delivery = (struct delivery){
+        .mqtt = mqtt, .token = command->token, .session = atomic_load(&mqtt->session)};
+    response.onSuccess = on_sent;
+    response.onFailure = on_send_failed;
+    response.context = delivery;
+    atomic_fetch_add(&mqtt->unconfirmed, 1);
     const int code = MQTTAsync_sendMessage(mqtt->client, topic, &message, &response);
     if (code != MQTTASYNC_SUCCESS) {
         free(delivery);
-    }
-    if (code == MQTTASYNC_MAX_BUFFERED_MESSAGES) {
-        atomic_fetch_add(&mqtt->dropped, 1); /* the owner's window is there to prevent it */
-    } else if (code != MQTTASYNC_SUCCESS) {
         leave(mqtt);
     }
 }

@@ -18,12 +18,14 @@ By hand, direction being up (to the broker), down or both:
     reorder     send it after the next one          freeze    the connection stays, and nothing
     corrupt     flip AMOUNT bits of it (1)                    comes through any more
     delay       AMOUNT ms before it (500)           throttle  AMOUNT bytes a second (1000)
+    swell       announce a megabyte before it: the receiver takes all that follows for that
 """
 import argparse, collections, random, select, socket, struct, threading, time
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGRESP = 1, 2, 3, 4, 8, 9, 13
 LARGEST = 256 * 1024  # a longer packet passes piece by piece
 TLS_HANDSHAKE = 0x16
+MEGABYTE_FOLLOWS = bytes([PUBLISH << 4 | 2, 0xff, 0xff, 0x3f])
 CLOSED = b""
 
 
@@ -97,6 +99,8 @@ class Stream:
         self.link.close()
 
     def forward(self, packet):
+        if self.direction == "up":
+            self.proxy.sent[self.link.number].append(packet[0] >> 4)
         out = [packet]
         for fault in self.proxy.faults:
             if self.hits(fault, packet):
@@ -129,6 +133,9 @@ class Stream:
         for _ in range(int(fault.amount or 1) if data else 0):
             data[self.dice(fault).randrange(len(data))] ^= 1 << self.dice(fault).randrange(8)
         return [bytes(data)]
+
+    def swell(self, fault, out):
+        return [MEGABYTE_FOLLOWS] + out
 
     def delay(self, fault, out):
         time.sleep((fault.amount or 500) / 1000)
@@ -191,6 +198,7 @@ class FaultProxy:
         self.faults = []
         self.fired = collections.Counter()   # of each fault, how often it has hit
         self.passed = collections.Counter()  # bytes, by direction
+        self.sent = collections.defaultdict(list)  # packet types to the broker, by connection
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -242,7 +250,7 @@ class FaultProxy:
             self.drop_links()
 
 
-NAMES = ("drop", "duplicate", "reorder", "corrupt", "delay", "throttle", "truncate", "reset",
+NAMES = ("drop", "duplicate", "reorder", "corrupt", "swell", "delay", "throttle", "truncate", "reset",
          "freeze")
 
 

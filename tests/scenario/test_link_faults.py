@@ -6,7 +6,7 @@ head-end once and in order. METERGATE_SEED repeats a run."""
 import os, random, sys, threading, time
 from building import Building, wait_for
 from certificates import Secured
-from fault_proxy import PUBACK, PUBLISH, FaultProxy
+from fault_proxy import CONNECT, PUBACK, PUBLISH, SUBSCRIBE, FaultProxy
 
 SEED = int(os.environ.get("METERGATE_SEED", str(random.randrange(1 << 30))))
 HEAL_S = 150  # a lost PUBACK is noticed after 60 s, a frozen link after 76
@@ -89,6 +89,19 @@ def damaged_acks():
         return end(b)
 
 
+def swallowed():
+    """A damaged length makes the gateway swallow what follows, confirmations and all, for a long
+    time: it leaves the link, and what it would have said meanwhile does not spoil the next one."""
+    with Spoilt(period="400ms", with_proxy=True) as b:
+        begin(b)
+        took = suffer(b, b.proxy, "swell", direction="down", kinds=[PUBLISH])
+        print(f"swell: whole after {took:.1f} s", flush=True)
+        for number, kinds in b.proxy.sent.items():
+            assert kinds[:2] == [CONNECT, SUBSCRIBE], f"connection {number} begins with {kinds[:5]}"
+        assert len(b.proxy.sent) > 1
+        return end(b)
+
+
 def damaged_tls():
     """Bits flip on a link with TLS: the connection ends, and nothing damaged is ever believed."""
     with SpoiltTls(period="400ms", with_proxy=True) as b:
@@ -161,7 +174,7 @@ def run(story, failures):
 
 print(f"seed {SEED}", flush=True)
 stories = [globals()[name] for name in sys.argv[1:]] or [
-    frozen, lost_packets, lost_acks, slow, damaged_acks, damaged_tls, quick]
+    frozen, lost_packets, lost_acks, slow, swallowed, damaged_acks, damaged_tls, quick]
 failures = []
 threads = [threading.Thread(target=run, args=(story, failures)) for story in stories]
 for thread in threads:
