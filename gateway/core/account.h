@@ -85,10 +85,11 @@ struct account_service {
     bool is_used;
     int64_t residual;
     struct ladder_use use;     /* as of the last entry */
-    struct ladder_use accrued; /* and with the accruals */
-    int64_t due_ms;            /* the first reading from here on closes accruals; 0 = unset */
-    int32_t standing_through;  /* the last date that was charged, */
+    struct ladder_use accrued; /* not stored: and with the accruals */
+    int64_t due_ms; /* not stored: the first reading from here on closes accruals; 0 = unset */
+    int32_t standing_through;                  /* the last date that was charged, */
     char standing_name[STANDING_NAME_MAX + 1]; /* and the last charge of that date */
+    int32_t standing_scanned; /* not stored: nothing else is due up to this date */
 };
 
 struct account {
@@ -194,8 +195,7 @@ MUST_CHECK enum gw_status account_apply(struct account *account, const struct en
                                         char *why);
 
 /* The balance less what has accrued, tax included. */
-int64_t account_balance_now(const struct account *account, const struct account_rules *rules,
-                            int64_t at_ms);
+int64_t account_balance_now(const struct account *account, const struct account_rules *rules);
 
 /* The meter of that id, NULL: none. */
 struct account_meter *account_meter_named(const struct account *account, const char *id);

@@ -152,10 +152,10 @@ struct entry {
     struct entry_split split;
     int64_t debt_micro; /* DEBT_TRANSFER: what payment debt grows by */
 
-    int64_t net_micro; /* debits and ADJUST */
+    int64_t net_micro; /* debits; the sum over taxes */
     int64_t tax_micro;
-    int64_t tax_ppm;
-    int64_t tax_residual_after;
+    size_t tax_count; /* one for each rate, 0 % included; DEBIT_FIXED: one */
+    struct entry_tax taxes[ENTRY_TAXES_MAX];
     int64_t residual_after; /* DEBIT_ENERGY: of money_post, for this utility */
     struct ladder_use use;  /* DEBIT_ENERGY: of the utility's ladder, after it */
     size_t line_count;
