@@ -9,9 +9,13 @@ enum {
     LIMIT_SPAN_MIN_MS = 15 * 60000
 };
 
-int64_t account_share(const struct account_meter *meter, int64_t total_micro) {
+static int64_t share_of(const struct account_meter *meter, int64_t total_micro) {
     return money_share(total_micro, meter->share_to_ppm, MONEY_PPM) -
            money_share(total_micro, meter->share_from_ppm, MONEY_PPM);
+}
+
+int64_t account_share(const struct account_meter *meter, int64_t from_micro, int64_t to_micro) {
+    return share_of(meter, to_micro) - share_of(meter, from_micro);
 }
 
 /* --- when entries are due ---------------------------------------------------------------- */
@@ -201,19 +205,26 @@ static void alert(const struct account *account, const struct account_meter *met
     }
 }
 
+/* Is it worth a step of this account's part? See account_share. */
+static bool moves_part(const struct account_meter *meter, const struct meter_delta *delta) {
+    const int64_t before = meter->accrual.meter_total_micro;
+    int64_t after;
+    return money_add(before, delta->quantity_micro, &after) != GW_OK ||
+           account_share(meter, before, after) >= 0;
+}
+
 /* Adds what a reading has moved to the accrual, at its prices. */
 static enum gw_status accrue(const struct account_meter *meter,
                              const struct rating_rules *rating, const struct meter_delta *delta,
                              struct ladder_use *use, struct account_accrual *next) {
-    const int64_t before = account_share(meter, next->meter_total_micro);
-    if (money_add(next->meter_total_micro, delta->quantity_micro, &next->meter_total_micro) !=
-        GW_OK) {
+    const int64_t before = next->meter_total_micro;
+    if (money_add(before, delta->quantity_micro, &next->meter_total_micro) != GW_OK) {
         return GW_ERANGE;
     }
+    const int64_t part = account_share(meter, before, next->meter_total_micro);
     const struct rating_span span = {.from_ms = delta->from.at_ms,
                                      .to_ms = delta->to.at_ms,
-                                     .quantity_micro =
-                                         account_share(meter, next->meter_total_micro) - before,
+                                     .quantity_micro = part > 0 ? part : 0,
                                      .source = meter->source,
                                      .method = RATING_READ};
     if (span.quantity_micro == 0) {
@@ -256,6 +267,9 @@ static enum gw_status take(struct account *account, struct account_meter *meter,
     struct ladder_use use = service->accrued;
     struct meter_delta delta;
     enum gw_status status = measure(meter, event, has_limits, &next, &delta);
+    if (status == GW_OK && has_limits && !moves_part(meter, &delta)) {
+        return GW_OK;
+    }
     if (status == GW_OK && delta.is_charged) {
         status = rating.book ? accrue(meter, &rating, &delta, &use, &next) : GW_NONE;
         next.through_seq = event->seq;

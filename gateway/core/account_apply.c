@@ -233,8 +233,8 @@ static enum gw_status check_quantity(const struct applying *on, int64_t *total) 
     if (moved >= 0 && moved * range->from.multiplier_micro + meter->base.rest != counted) {
         return damaged(on, "the quantity is not what the register moved");
     }
-    if (range->quantity_micro !=
-        account_share(meter, *total) - account_share(meter, meter->meter_total_micro)) {
+    const int64_t part = account_share(meter, meter->meter_total_micro, *total);
+    if (range->quantity_micro != (part > 0 ? part : 0)) {
         return damaged(on, "the quantity is not the account's share");
     }
     return GW_OK;

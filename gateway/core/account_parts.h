@@ -13,8 +13,11 @@ MUST_CHECK enum gw_status account_refuse(char *why, enum gw_status status, const
 /* A text that fits, always ended. */
 void account_text(char *to, size_t size, const char *from);
 
-/* What falls to an account of what its meter has counted in all. */
-int64_t account_share(const struct account_meter *meter, int64_t total_micro);
+/*
+ * What falls to an account of what its meter has counted between two totals. Rounding may make
+ * that -1 for a moment: such a reading is left for the next one, and a final one counts as 0.
+ */
+int64_t account_share(const struct account_meter *meter, int64_t from_micro, int64_t to_micro);
 
 /* Tax on a net amount at a rate; *taxes in and out. GW_EFULL: too many rates. */
 MUST_CHECK enum gw_status account_tax(struct account *account, int64_t ppm, int64_t net_micro,
