@@ -11,6 +11,7 @@
 #define GW_STATUS_MAP(X)                                                                       \
     X(OK, "ok")                                                                                \
     X(NONE, "there is none")                                                                   \
+    X(EEXISTS, "it is there already")                                                          \
     X(EFULL, "no room")                                                                        \
     X(ECLOSED, "closed")                                                                       \
     X(EINVALID, "not a valid message")                                                         \

@@ -30,7 +30,7 @@ ROOMS = {
     r"modbus(/.*)?\.h": r"bridges/modbus/[^/]+",
     r"libserialport\.h": r"bridges/ports\.c",
     r"yaml\.h": r"bridges/base/doc\.c",
-    r"sodium\.h": r"gateway/(sync/seal\.c|ctl/[^/]+)",
+    r"sodium\.h": r"gateway/(base/chain\.c|sync/seal\.c|ctl/[^/]+)",
     r".*\.pb-c\.h": r"gateway/sync/wire_(en|de)code\.c",
     r"uv\.h": r"gateway/(app|local|headend)/[^/]+",
     r"jansson\.h": r"gateway/(hub|ctl)/[^/]+|bridges/cli/[^/]+",

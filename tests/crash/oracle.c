@@ -48,7 +48,9 @@ static const struct check first_checks[] = {
                    "  HAVING count(DISTINCT epoch) > 1"},
     {"schema",
      "WITH want(version, names) AS (VALUES(0, NULL), (1, 'gap,meta,point,reading'),"
-     "  (2, 'gap,identity,meta,point,reading')), have(names) AS (SELECT group_concat(name) FROM"
+     "  (2, 'gap,identity,meta,point,reading'),"
+     "  (3, 'applied,blob,gap,identity,meta,point,reading,record')), have(names) AS"
+     "  (SELECT group_concat(name) FROM"
      "  (SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name))"
      "SELECT 'version ' || user_version || ' has the tables ' || ifnull(h.names, '(none)')"
      "  FROM pragma_user_version, have h WHERE NOT EXISTS"

@@ -572,6 +572,7 @@ Settings_Test(the_reference_names_keys_with_range_and_default) {
                                         "store.path ",
                                         "store.commit_every ",
                                         "store.keep_readings ",
+                                        "store.keep_records ",
                                         "store.readings_max ",
                                         "store.min_free_mib ",
                                         "sync.broker ",
