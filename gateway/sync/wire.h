@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/chain.h"
 #include "gateway/base/status.h"
 
 enum {
@@ -24,6 +25,11 @@ enum {
     WIRE_BOOT_ID_BYTES = 16,
     WIRE_BATCH_MAX = 500, /* readings in one message */
     WIRE_NOW_MAX = 500,
+    WIRE_RECORDS_MAX = 100, /* ledger entries, events or results in one message */
+    WIRE_RECORD_MAX = 8 * 1024,
+    WIRE_EVENT_VALUES_MAX = 4,
+    WIRE_EVENT_DETAIL_MAX = 200,
+    WIRE_EVENT_BYTES_MAX = 512,
     WIRE_BIRTH_METERS_MAX = 32, /* in one part */
     WIRE_METER_POINTS_MAX = 64,
     WIRE_STREAMS = 4,
@@ -81,6 +87,40 @@ struct wire_record {
     struct wire_gap gap;     /* when is_gap */
 };
 
+/* u/l, u/e, u/c: records first_seq, first_seq + 1, ... of a stream, or a gap in it. */
+struct wire_records {
+    struct wire_sender sender;
+    enum wire_stream stream; /* not WIRE_READINGS */
+    bool is_gap;
+    struct wire_gap gap; /* when is_gap; the rest is not then */
+    uint64_t first_seq;
+    uint8_t prev_hash[CHAIN_HASH_BYTES]; /* ledger: of first_seq - 1; else zero */
+    size_t count;                        /* 1.. */
+    struct {
+        const uint8_t *bytes; /* into the bytes that were decoded, or the caller's own */
+        size_t len;
+    } records[WIRE_RECORDS_MAX];
+};
+
+/* A record of the event stream. */
+enum wire_event_code {
+#define WIRE_EVENT(name, number, severity) WIRE_##name = (number),
+#include "gateway/sync/events.def"
+#undef WIRE_EVENT
+};
+enum wire_severity { WIRE_INFO = 1, WIRE_WARN = 2, WIRE_ALARM = 3 };
+struct wire_event {
+    uint32_t code; /* enum wire_event_code; a newer gateway may know more of them */
+    enum wire_severity severity;
+    int64_t at_ms;
+    bool cleared;                        /* what an earlier one of this code said is over */
+    char meter[WIRE_METER_ID_MAX + 1];   /* empty = of none */
+    char account[WIRE_METER_ID_MAX + 1]; /* likewise */
+    size_t value_count;
+    int64_t values[WIRE_EVENT_VALUES_MAX];
+    char detail[WIRE_EVENT_DETAIL_MAX + 1]; /* printable ASCII */
+};
+
 struct wire_now {
     struct wire_sender sender;
     size_t count;
@@ -91,6 +131,8 @@ struct wire_head {
     enum wire_stream stream;
     uint64_t head;
     uint64_t acked;
+    bool has_hash; /* ledger */
+    uint8_t hash[CHAIN_HASH_BYTES];
 };
 
 struct wire_meter {
@@ -180,6 +222,10 @@ MUST_CHECK enum gw_status wire_batch_encode(const struct wire_sender *sender,
 MUST_CHECK enum gw_status wire_gap_encode(const struct wire_sender *sender,
                                           const struct wire_gap *gap, uint8_t *buf, size_t cap,
                                           size_t *len);
+MUST_CHECK enum gw_status wire_records_encode(const struct wire_records *records, uint8_t *buf,
+                                              size_t cap, size_t *len);
+MUST_CHECK enum gw_status wire_event_encode(const struct wire_event *event, uint8_t *buf,
+                                            size_t cap, size_t *len);
 MUST_CHECK enum gw_status wire_now_encode(const struct wire_now *now, uint8_t *buf, size_t cap,
                                           size_t *len);
 MUST_CHECK enum gw_status wire_birth_encode(const struct wire_birth *birth, uint8_t *buf,
@@ -196,6 +242,13 @@ MUST_CHECK enum gw_status wire_signed_encode(const struct wire_signed *sealed, u
 MUST_CHECK enum gw_status wire_record_decode(const uint8_t *buf, size_t len,
                                              struct wire_scratch *scratch,
                                              struct wire_record *out);
+/* out->records point into the scratch. */
+MUST_CHECK enum gw_status wire_records_decode(const uint8_t *buf, size_t len,
+                                              struct wire_scratch *scratch,
+                                              struct wire_records *out);
+MUST_CHECK enum gw_status wire_event_decode(const uint8_t *buf, size_t len,
+                                            struct wire_scratch *scratch,
+                                            struct wire_event *out);
 MUST_CHECK enum gw_status wire_now_decode(const uint8_t *buf, size_t len,
                                           struct wire_scratch *scratch, struct wire_now *out);
 MUST_CHECK enum gw_status wire_birth_decode(const uint8_t *buf, size_t len,
@@ -213,6 +266,11 @@ MUST_CHECK enum gw_status wire_ack_decode(const uint8_t *buf, size_t len,
 MUST_CHECK enum gw_status wire_signed_decode(const uint8_t *buf, size_t len,
                                              struct wire_scratch *scratch,
                                              struct wire_signed *out);
+
+/* "METER_LOST"; NULL: this program does not know the code. */
+const char *wire_event_name(uint32_t code);
+/* How severe events of a code are. */
+enum wire_severity wire_event_severity(enum wire_event_code code);
 
 /* "metergate/1/{operator}/{gateway}/{leaf}"; topic holds WIRE_TOPIC_MAX bytes. "+" is allowed
  * as gateway for a subscription. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "gateway/sync/wire.h"
-#include "proto/metergate/v1/metergate.pb-c.h"
+#include "gateway/sync/wire_inside.h"
 
 static const int64_t time_max_ms = 253402300799999; /* the year 9999 */
 
@@ -26,16 +25,8 @@ static void give_back(void *context, void *pointer) {
     (void)pointer;
 }
 
-/* A kind of message: what protobuf-c unpacks, and what becomes of it. */
-struct kind {
-    const ProtobufCMessageDescriptor *type;
-    enum gw_status (*copy)(const void *message, void *out);
-    size_t size; /* of *out */
-};
-
-/* Into the scratch first, so that *out is written only when all of it is right. */
-static enum gw_status decode(const struct kind *kind, const uint8_t *buf, size_t len,
-                             struct wire_scratch *scratch, void *out) {
+enum gw_status wire_decode(const struct wire_kind *kind, const uint8_t *buf, size_t len,
+                           struct wire_scratch *scratch, void *out) {
     ProtobufCAllocator allocator = {
         .alloc = take, .free = give_back, .allocator_data = scratch};
     scratch->used = 0;
@@ -62,7 +53,7 @@ static enum gw_status checked(bool is_good) {
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-static bool copy_id(ProtobufCBinaryData from, size_t max, char *to) {
+bool wire_copy_id(ProtobufCBinaryData from, size_t max, char *to) {
     if (from.len == 0 || from.len > max) {
         return false;
     }
@@ -71,7 +62,7 @@ static bool copy_id(ProtobufCBinaryData from, size_t max, char *to) {
     return wire_id_is_valid(to, max) && strlen(to) == from.len;
 }
 
-static bool is_time(int64_t at_ms) {
+bool wire_is_time(int64_t at_ms) {
     return at_ms >= 0 && at_ms <= time_max_ms;
 }
 
@@ -79,7 +70,7 @@ static bool is_stream(int stream) {
     return stream >= WIRE_READINGS && stream <= WIRE_RESULTS;
 }
 
-static bool copy_sender(const Metergate__V1__Sender *from, bool whole, struct wire_sender *to) {
+bool wire_copy_sender(const Metergate__V1__Sender *from, bool whole, struct wire_sender *to) {
     *to = (struct wire_sender){.epoch = from->epoch, .has_boot_id = from->has_boot_id};
     if (whole && (!from->has_site || !from->has_boot_id)) {
         return false;
@@ -91,9 +82,9 @@ static bool copy_sender(const Metergate__V1__Sender *from, bool whole, struct wi
         memcpy(to->boot_id, from->boot_id.data, WIRE_BOOT_ID_BYTES);
     }
     return from->epoch > 0 && from->epoch <= INT64_MAX &&
-           copy_id(from->operator_, WIRE_ID_MAX, to->operator_id) &&
-           copy_id(from->gateway, WIRE_ID_MAX, to->gateway) &&
-           (!from->has_site || copy_id(from->site, WIRE_ID_MAX, to->site));
+           wire_copy_id(from->operator_, WIRE_ID_MAX, to->operator_id) &&
+           wire_copy_id(from->gateway, WIRE_ID_MAX, to->gateway) &&
+           (!from->has_site || wire_copy_id(from->site, WIRE_ID_MAX, to->site));
 }
 
 /* Columns as they come; a batch and u/now carry the same. */
@@ -130,7 +121,7 @@ static enum gw_status copy_columns(const struct columns *columns, struct wire_va
     for (size_t i = 0; i < *count; i++) {
         const uint32_t quality = columns->n_quality ? columns->quality[i] : 0;
         point += columns->point[i];
-        if (__builtin_add_overflow(at_ms, columns->at_ms[i], &at_ms) || !is_time(at_ms) ||
+        if (__builtin_add_overflow(at_ms, columns->at_ms[i], &at_ms) || !wire_is_time(at_ms) ||
             point < 1 || point > INT32_MAX || quality > UINT8_MAX) {
             return GW_EINVALID;
         }
@@ -154,22 +145,25 @@ static enum gw_status copy_batch(const Metergate__V1__ReadingBatch *from,
     out->batch.first_seq = from->first_seq;
     return checked(out->batch.count > 0 && from->first_seq > 0 &&
                    from->first_seq <= INT64_MAX - WIRE_BATCH_MAX &&
-                   copy_sender(from->sender, false, &out->sender));
+                   wire_copy_sender(from->sender, false, &out->sender));
+}
+
+bool wire_copy_gap(const Metergate__V1__Gap *from, struct wire_gap *to) {
+    *to = (struct wire_gap){.first_seq = from->first_seq,
+                            .last_seq = from->last_seq,
+                            .count = from->count,
+                            .reason = (uint32_t)from->reason};
+    return from->first_seq > 0 && from->last_seq >= from->first_seq &&
+           from->last_seq < INT64_MAX && from->count == from->last_seq - from->first_seq + 1 &&
+           (from->reason == METERGATE__V1__GAP_REASON__GAP_DISK_SHORT ||
+            from->reason == METERGATE__V1__GAP_REASON__GAP_EXPIRED);
 }
 
 static bool copy_gap(const Metergate__V1__GapRecord *from, struct wire_record *out) {
-    const Metergate__V1__Gap *gap = from->gap;
     out->is_gap = true;
-    out->gap = (struct wire_gap){.first_seq = gap->first_seq,
-                                 .last_seq = gap->last_seq,
-                                 .count = gap->count,
-                                 .reason = (uint32_t)gap->reason};
-    return copy_sender(from->sender, false, &out->sender) &&
-           gap->stream == METERGATE__V1__STREAM__STREAM_READINGS && gap->first_seq > 0 &&
-           gap->last_seq >= gap->first_seq && gap->last_seq < INT64_MAX &&
-           gap->count == gap->last_seq - gap->first_seq + 1 &&
-           (gap->reason == METERGATE__V1__GAP_REASON__GAP_DISK_SHORT ||
-            gap->reason == METERGATE__V1__GAP_REASON__GAP_EXPIRED);
+    return wire_copy_sender(from->sender, false, &out->sender) &&
+           wire_copy_gap(from->gap, &out->gap) &&
+           from->gap->stream == METERGATE__V1__STREAM__STREAM_READINGS;
 }
 
 static enum gw_status copy_record(const void *message, void *out) {
@@ -182,9 +176,9 @@ static enum gw_status copy_record(const void *message, void *out) {
 
 enum gw_status wire_record_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                   struct wire_record *out) {
-    static const struct kind kind = {&metergate__v1__reading_record__descriptor, copy_record,
-                                     sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__reading_record__descriptor,
+                                          copy_record, sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 /* --- u/now, u/birth, u/hb, s ------------------------------------------------------------- */
@@ -194,13 +188,15 @@ static enum gw_status copy_now(const void *message, void *result) {
     struct wire_now *out = result;
     const struct columns columns = COLUMNS_OF(from, WIRE_NOW_MAX);
     const enum gw_status status = copy_columns(&columns, out->values, &out->count);
-    return status == GW_OK ? checked(copy_sender(from->sender, false, &out->sender)) : status;
+    return status == GW_OK ? checked(wire_copy_sender(from->sender, false, &out->sender))
+                           : status;
 }
 
 enum gw_status wire_now_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                struct wire_now *out) {
-    static const struct kind kind = {&metergate__v1__now__descriptor, copy_now, sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__now__descriptor, copy_now,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 static bool copy_heads(Metergate__V1__StreamHead *const *from, size_t count,
@@ -210,12 +206,17 @@ static bool copy_heads(Metergate__V1__StreamHead *const *from, size_t count,
     }
     for (size_t i = 0; i < count; i++) {
         if (!is_stream((int)from[i]->stream) || from[i]->head > INT64_MAX ||
-            from[i]->acked > from[i]->head) {
+            from[i]->acked > from[i]->head ||
+            (from[i]->has_hash && from[i]->hash.len != CHAIN_HASH_BYTES)) {
             return false;
         }
         out[i] = (struct wire_head){.stream = (enum wire_stream)from[i]->stream,
                                     .head = from[i]->head,
-                                    .acked = from[i]->acked};
+                                    .acked = from[i]->acked,
+                                    .has_hash = from[i]->has_hash};
+        if (from[i]->has_hash) {
+            memcpy(out[i].hash, from[i]->hash.data, CHAIN_HASH_BYTES);
+        }
     }
     return true;
 }
@@ -233,10 +234,10 @@ static bool copy_meter(const Metergate__V1__MeterInfo *from, struct wire_meter *
         out->points[i] = from->point[i];
         out->quantities[i] = from->quantity[i];
     }
-    return copy_id(from->id, WIRE_METER_ID_MAX, out->id) &&
-           copy_id(from->model, WIRE_METER_ID_MAX, out->model) &&
-           copy_id(from->protocol, WIRE_METER_ID_MAX, out->protocol) &&
-           copy_id(from->address, WIRE_METER_ID_MAX, out->address);
+    return wire_copy_id(from->id, WIRE_METER_ID_MAX, out->id) &&
+           wire_copy_id(from->model, WIRE_METER_ID_MAX, out->model) &&
+           wire_copy_id(from->protocol, WIRE_METER_ID_MAX, out->protocol) &&
+           wire_copy_id(from->address, WIRE_METER_ID_MAX, out->address);
 }
 
 static enum gw_status copy_birth(const void *message, void *result) {
@@ -245,9 +246,9 @@ static enum gw_status copy_birth(const void *message, void *result) {
     if (from->n_meter > WIRE_BIRTH_METERS_MAX) {
         return GW_ETOOLONG;
     }
-    if (!is_time(from->at_ms) || from->part == 0 || from->part > from->parts ||
-        !copy_sender(from->sender, true, &out->sender) ||
-        !copy_id(from->version, WIRE_METER_ID_MAX, out->version) ||
+    if (!wire_is_time(from->at_ms) || from->part == 0 || from->part > from->parts ||
+        !wire_copy_sender(from->sender, true, &out->sender) ||
+        !wire_copy_id(from->version, WIRE_METER_ID_MAX, out->version) ||
         !copy_heads(from->head, from->n_head, out->heads)) {
         return GW_EINVALID;
     }
@@ -266,9 +267,9 @@ static enum gw_status copy_birth(const void *message, void *result) {
 
 enum gw_status wire_birth_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                  struct wire_birth *out) {
-    static const struct kind kind = {&metergate__v1__birth__descriptor, copy_birth,
-                                     sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__birth__descriptor, copy_birth,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 static void copy_health(const Metergate__V1__Health *from, struct wire_health *out) {
@@ -289,7 +290,7 @@ static void copy_health(const Metergate__V1__Health *from, struct wire_health *o
 static enum gw_status copy_heartbeat(const void *message, void *result) {
     const Metergate__V1__Heartbeat *from = message;
     struct wire_heartbeat *out = result;
-    if (!is_time(from->at_ms) || !copy_sender(from->sender, true, &out->sender) ||
+    if (!wire_is_time(from->at_ms) || !wire_copy_sender(from->sender, true, &out->sender) ||
         !copy_heads(from->head, from->n_head, out->heads)) {
         return GW_EINVALID;
     }
@@ -303,9 +304,9 @@ static enum gw_status copy_heartbeat(const void *message, void *result) {
 
 enum gw_status wire_heartbeat_decode(const uint8_t *buf, size_t len,
                                      struct wire_scratch *scratch, struct wire_heartbeat *out) {
-    static const struct kind kind = {&metergate__v1__heartbeat__descriptor, copy_heartbeat,
-                                     sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__heartbeat__descriptor, copy_heartbeat,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 static enum gw_status copy_state(const void *message, void *result) {
@@ -313,14 +314,15 @@ static enum gw_status copy_state(const void *message, void *result) {
     struct wire_state *out = result;
     out->online = from->online;
     out->at_ms = from->at_ms;
-    return checked(is_time(from->at_ms) && copy_sender(from->sender, true, &out->sender));
+    return checked(wire_is_time(from->at_ms) &&
+                   wire_copy_sender(from->sender, true, &out->sender));
 }
 
 enum gw_status wire_state_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                  struct wire_state *out) {
-    static const struct kind kind = {&metergate__v1__state__descriptor, copy_state,
-                                     sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__state__descriptor, copy_state,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 /* --- d/ack ------------------------------------------------------------------------------- */
@@ -330,8 +332,8 @@ static enum gw_status copy_ack(const void *message, void *result) {
     struct wire_ack *out = result;
     if (from->version != 1 || from->n_through > WIRE_STREAMS || from->n_resend > WIRE_STREAMS ||
         from->base.n_unknown_fields != 0 ||
-        !copy_id(from->operator_, WIRE_ID_MAX, out->operator_id) ||
-        !copy_id(from->gateway, WIRE_ID_MAX, out->gateway)) {
+        !wire_copy_id(from->operator_, WIRE_ID_MAX, out->operator_id) ||
+        !wire_copy_id(from->gateway, WIRE_ID_MAX, out->gateway)) {
         return GW_EINVALID;
     }
     out->through_count = from->n_through;
@@ -362,8 +364,9 @@ static enum gw_status copy_ack(const void *message, void *result) {
 
 enum gw_status wire_ack_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                struct wire_ack *out) {
-    static const struct kind kind = {&metergate__v1__ack__descriptor, copy_ack, sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__ack__descriptor, copy_ack,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }
 
 static enum gw_status copy_signed(const void *message, void *result) {
@@ -382,7 +385,7 @@ static enum gw_status copy_signed(const void *message, void *result) {
 
 enum gw_status wire_signed_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,
                                   struct wire_signed *out) {
-    static const struct kind kind = {&metergate__v1__signed__descriptor, copy_signed,
-                                     sizeof *out};
-    return decode(&kind, buf, len, scratch, out);
+    static const struct wire_kind kind = {&metergate__v1__signed__descriptor, copy_signed,
+                                          sizeof *out};
+    return wire_decode(&kind, buf, len, scratch, out);
 }

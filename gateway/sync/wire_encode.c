@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "gateway/sync/wire.h"
-#include "proto/metergate/v1/metergate.pb-c.h"
+#include "gateway/sync/wire_inside.h"
 
 /* Packing reads through pointers that protobuf-c declares without const. */
 union readonly {
@@ -10,17 +9,17 @@ union readonly {
     uint8_t *bytes;
 };
 
-static ProtobufCBinaryData data(const void *bytes, size_t len) {
+ProtobufCBinaryData wire_bytes(const void *bytes, size_t len) {
     const union readonly view = {.from = bytes};
     return (ProtobufCBinaryData){.len = len, .data = view.bytes};
 }
 
-static ProtobufCBinaryData text(const char *string) {
-    return data(string, strlen(string));
+ProtobufCBinaryData wire_text(const char *string) {
+    return wire_bytes(string, strlen(string));
 }
 
-static enum gw_status pack(const ProtobufCMessage *message, uint8_t *buf, size_t cap,
-                           size_t *len) {
+enum gw_status wire_pack(const ProtobufCMessage *message, uint8_t *buf, size_t cap,
+                         size_t *len) {
     const size_t size = protobuf_c_message_get_packed_size(message);
     if (size > cap || size > WIRE_MESSAGE_MAX) {
         return GW_ETOOLONG;
@@ -29,15 +28,15 @@ static enum gw_status pack(const ProtobufCMessage *message, uint8_t *buf, size_t
     return GW_OK;
 }
 
-static Metergate__V1__Sender make_sender(const struct wire_sender *sender) {
+Metergate__V1__Sender wire_make_sender(const struct wire_sender *sender) {
     Metergate__V1__Sender out = METERGATE__V1__SENDER__INIT;
-    out.operator_ = text(sender->operator_id);
-    out.gateway = text(sender->gateway);
+    out.operator_ = wire_text(sender->operator_id);
+    out.gateway = wire_text(sender->gateway);
     out.epoch = sender->epoch;
     out.has_site = sender->site[0] != '\0';
-    out.site = text(sender->site);
+    out.site = wire_text(sender->site);
     out.has_boot_id = sender->has_boot_id;
-    out.boot_id = data(sender->boot_id, sizeof sender->boot_id);
+    out.boot_id = wire_bytes(sender->boot_id, sizeof sender->boot_id);
     return out;
 }
 
@@ -76,7 +75,7 @@ enum gw_status wire_batch_encode(const struct wire_sender *sender,
         return GW_ETOOLONG;
     }
     fill_columns(batch->values, batch->count, &columns);
-    Metergate__V1__Sender from = make_sender(sender);
+    Metergate__V1__Sender from = wire_make_sender(sender);
     Metergate__V1__ReadingBatch out = METERGATE__V1__READING_BATCH__INIT;
     out.sender = &from;
     out.first_seq = batch->first_seq;
@@ -89,24 +88,29 @@ enum gw_status wire_batch_encode(const struct wire_sender *sender,
     out.quality = columns.quality;
     Metergate__V1__ReadingRecord record = METERGATE__V1__READING_RECORD__INIT;
     record.batch = &out;
-    return pack(&record.base, buf, cap, len);
+    return wire_pack(&record.base, buf, cap, len);
+}
+
+Metergate__V1__Gap wire_make_gap(enum wire_stream stream, const struct wire_gap *gap) {
+    Metergate__V1__Gap out = METERGATE__V1__GAP__INIT;
+    out.stream = (Metergate__V1__Stream)stream;
+    out.first_seq = gap->first_seq;
+    out.last_seq = gap->last_seq;
+    out.count = gap->count;
+    out.reason = (Metergate__V1__GapReason)gap->reason;
+    return out;
 }
 
 enum gw_status wire_gap_encode(const struct wire_sender *sender, const struct wire_gap *gap,
                                uint8_t *buf, size_t cap, size_t *len) {
-    Metergate__V1__Sender from = make_sender(sender);
-    Metergate__V1__Gap body = METERGATE__V1__GAP__INIT;
-    body.stream = METERGATE__V1__STREAM__STREAM_READINGS;
-    body.first_seq = gap->first_seq;
-    body.last_seq = gap->last_seq;
-    body.count = gap->count;
-    body.reason = (Metergate__V1__GapReason)gap->reason;
+    Metergate__V1__Sender from = wire_make_sender(sender);
+    Metergate__V1__Gap body = wire_make_gap(WIRE_READINGS, gap);
     Metergate__V1__GapRecord out = METERGATE__V1__GAP_RECORD__INIT;
     out.sender = &from;
     out.gap = &body;
     Metergate__V1__ReadingRecord record = METERGATE__V1__READING_RECORD__INIT;
     record.gap = &out;
-    return pack(&record.base, buf, cap, len);
+    return wire_pack(&record.base, buf, cap, len);
 }
 
 enum gw_status wire_now_encode(const struct wire_now *now, uint8_t *buf, size_t cap,
@@ -116,7 +120,7 @@ enum gw_status wire_now_encode(const struct wire_now *now, uint8_t *buf, size_t 
         return GW_ETOOLONG;
     }
     fill_columns(now->values, now->count, &columns);
-    Metergate__V1__Sender from = make_sender(&now->sender);
+    Metergate__V1__Sender from = wire_make_sender(&now->sender);
     Metergate__V1__Now out = METERGATE__V1__NOW__INIT;
     out.sender = &from;
     out.base_ms = columns.base_ms;
@@ -126,7 +130,7 @@ enum gw_status wire_now_encode(const struct wire_now *now, uint8_t *buf, size_t 
     out.at_ms = columns.at_ms;
     out.value = columns.value;
     out.quality = columns.quality;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }
 
 /* The heads of streams as messages; rows points into the other two arrays. */
@@ -141,6 +145,8 @@ static void fill_heads(const struct wire_head *heads, size_t count, struct head_
         out->heads[i].stream = (Metergate__V1__Stream)heads[i].stream;
         out->heads[i].head = heads[i].head;
         out->heads[i].acked = heads[i].acked;
+        out->heads[i].has_hash = heads[i].has_hash;
+        out->heads[i].hash = wire_bytes(heads[i].hash, CHAIN_HASH_BYTES);
         out->rows[i] = &out->heads[i];
     }
 }
@@ -149,10 +155,10 @@ static void fill_meter(const struct wire_meter *meter, Metergate__V1__MeterInfo 
     const union readonly points = {.from = meter->points};
     const union readonly quantities = {.from = meter->quantities};
     metergate__v1__meter_info__init(out);
-    out->id = text(meter->id);
-    out->model = text(meter->model);
-    out->protocol = text(meter->protocol);
-    out->address = text(meter->address);
+    out->id = wire_text(meter->id);
+    out->model = wire_text(meter->model);
+    out->protocol = wire_text(meter->protocol);
+    out->address = wire_text(meter->address);
     out->n_point = out->n_quantity = meter->point_count;
     out->point = (uint32_t *)(void *)points.bytes;
     out->quantity = (uint32_t *)(void *)quantities.bytes;
@@ -171,10 +177,10 @@ enum gw_status wire_birth_encode(const struct wire_birth *birth, uint8_t *buf, s
         fill_meter(&birth->meters[i], &meters[i]);
         meter_rows[i] = &meters[i];
     }
-    Metergate__V1__Sender from = make_sender(&birth->sender);
+    Metergate__V1__Sender from = wire_make_sender(&birth->sender);
     Metergate__V1__Birth out = METERGATE__V1__BIRTH__INIT;
     out.sender = &from;
-    out.version = text(birth->version);
+    out.version = wire_text(birth->version);
     out.at_ms = birth->at_ms;
     out.part = birth->part;
     out.parts = birth->parts;
@@ -182,7 +188,7 @@ enum gw_status wire_birth_encode(const struct wire_birth *birth, uint8_t *buf, s
     out.head = heads.rows;
     out.n_meter = birth->meter_count;
     out.meter = meter_rows;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }
 
 static Metergate__V1__Health make_health(const struct wire_health *health) {
@@ -209,7 +215,7 @@ enum gw_status wire_heartbeat_encode(const struct wire_heartbeat *heartbeat, uin
         return GW_ETOOLONG;
     }
     fill_heads(heartbeat->heads, heartbeat->head_count, &heads);
-    Metergate__V1__Sender from = make_sender(&heartbeat->sender);
+    Metergate__V1__Sender from = wire_make_sender(&heartbeat->sender);
     Metergate__V1__Health health = make_health(&heartbeat->health);
     Metergate__V1__Heartbeat out = METERGATE__V1__HEARTBEAT__INIT;
     out.sender = &from;
@@ -219,17 +225,17 @@ enum gw_status wire_heartbeat_encode(const struct wire_heartbeat *heartbeat, uin
     out.n_head = heartbeat->head_count;
     out.head = heads.rows;
     out.health = &health;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }
 
 enum gw_status wire_state_encode(const struct wire_state *state, uint8_t *buf, size_t cap,
                                  size_t *len) {
-    Metergate__V1__Sender from = make_sender(&state->sender);
+    Metergate__V1__Sender from = wire_make_sender(&state->sender);
     Metergate__V1__State out = METERGATE__V1__STATE__INIT;
     out.sender = &from;
     out.online = state->online;
     out.at_ms = state->at_ms;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }
 
 enum gw_status wire_ack_encode(const struct wire_ack *ack, uint8_t *buf, size_t cap,
@@ -257,8 +263,8 @@ enum gw_status wire_ack_encode(const struct wire_ack *ack, uint8_t *buf, size_t 
     }
     Metergate__V1__Ack out = METERGATE__V1__ACK__INIT;
     out.version = 1;
-    out.operator_ = text(ack->operator_id);
-    out.gateway = text(ack->gateway);
+    out.operator_ = wire_text(ack->operator_id);
+    out.gateway = wire_text(ack->gateway);
     out.n_through = ack->through_count;
     out.through = through_rows;
     out.n_resend = ack->resend_count;
@@ -267,14 +273,14 @@ enum gw_status wire_ack_encode(const struct wire_ack *ack, uint8_t *buf, size_t 
     out.ping = ack->ping;
     out.has_birth = ack->wants_birth;
     out.birth = ack->wants_birth;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }
 
 enum gw_status wire_signed_encode(const struct wire_signed *sealed, uint8_t *buf, size_t cap,
                                   size_t *len) {
     Metergate__V1__Signed out = METERGATE__V1__SIGNED__INIT;
-    out.payload = data(sealed->payload, sealed->payload_len);
-    out.signature = data(sealed->signature, sizeof sealed->signature);
+    out.payload = wire_bytes(sealed->payload, sealed->payload_len);
+    out.signature = wire_bytes(sealed->signature, sizeof sealed->signature);
     out.key_id = sealed->key_id;
-    return pack(&out.base, buf, cap, len);
+    return wire_pack(&out.base, buf, cap, len);
 }

@@ -17,9 +17,11 @@ static union {
     struct wire_state state;
     struct wire_ack ack;
     struct wire_signed sealed;
+    struct wire_records records;
+    struct wire_event event;
 } message;
 
-enum { SHAPES = 7 };
+enum { SHAPES = 9 };
 
 static enum gw_status decode(unsigned shape, const uint8_t *buf, size_t len) {
     switch (shape) {
@@ -35,8 +37,12 @@ static enum gw_status decode(unsigned shape, const uint8_t *buf, size_t len) {
         return wire_state_decode(buf, len, &scratch, &message.state);
     case 5:
         return wire_ack_decode(buf, len, &scratch, &message.ack);
-    default:
+    case 6:
         return wire_signed_decode(buf, len, &scratch, &message.sealed);
+    case 7:
+        return wire_records_decode(buf, len, &scratch, &message.records);
+    default:
+        return wire_event_decode(buf, len, &scratch, &message.event);
     }
 }
 
@@ -58,8 +64,12 @@ static enum gw_status encode(unsigned shape, uint8_t *buf, size_t *len) {
         return wire_state_encode(&message.state, buf, WIRE_MESSAGE_MAX, len);
     case 5:
         return wire_ack_encode(&message.ack, buf, WIRE_MESSAGE_MAX, len);
-    default:
+    case 6:
         return wire_signed_encode(&message.sealed, buf, WIRE_MESSAGE_MAX, len);
+    case 7:
+        return wire_records_encode(&message.records, buf, WIRE_MESSAGE_MAX, len);
+    default:
+        return wire_event_encode(&message.event, buf, WIRE_MESSAGE_MAX, len);
     }
 }
 
