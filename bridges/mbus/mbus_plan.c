@@ -113,6 +113,38 @@ static void ask_write(struct plan *plan, struct exchange *out) {
                         command->ci, command->data, command->len, out->request);
 }
 
+static bool needs_selection(const struct plan *plan, enum mbus_stage stage) {
+    const bool is_sent_to_253 = stage == MBUS_AT_READ || stage == MBUS_AT_WRITE ||
+                                stage == MBUS_AT_STATE || stage == MBUS_AT_LEAVE;
+    return is_sent_to_253 && mbus_is_secondary(&plan->address);
+}
+
+/* Somebody else was selected meanwhile: whatever went to 253 would be theirs. What was written
+ * is not written again: the state tells. */
+static void regain_selection(struct bridge_session *session, struct plan *plan) {
+    const struct mbus_session *ours = (const struct mbus_session *)session;
+    struct mbus_progress *progress = mbus_progress_of(plan);
+    if (!ours || !needs_selection(plan, (enum mbus_stage)progress->stage) ||
+        memcmp(&ours->selected, &plan->address, sizeof plan->address) == 0) {
+        return;
+    }
+    const bool is_over = progress->stage == MBUS_AT_LEAVE ||
+                         progress->lost == MBUS_SELECTIONS_MAX ||
+                         (progress->job == MBUS_COMMAND && progress->is_written);
+    progress->lost++;
+    progress->stage = is_over ? MBUS_AT_END : MBUS_AT_LINK;
+    progress->tries = progress->requested = progress->telegrams = 0;
+}
+
+/* A reset that goes to 253 ends the selection. */
+static void note_selection(struct bridge_session *session, const struct plan *plan,
+                           bool is_selected) {
+    struct mbus_session *ours = (struct mbus_session *)session;
+    if (ours && mbus_is_secondary(&plan->address)) {
+        ours->selected = is_selected ? plan->address : (struct meter_address){0};
+    }
+}
+
 static uint8_t behind_link(const struct mbus_progress *progress) {
     const bool wants_state =
         progress->job == MBUS_RELAY && (progress->is_written || progress->action == RELAY_LOOK);
@@ -130,13 +162,14 @@ static uint8_t behind_read(const struct plan *plan, const struct mbus_progress *
 
 enum bridge_status mbus_next(struct bridge_session *session, struct plan *plan,
                              struct exchange *out) {
-    (void)session;
     struct mbus_progress *progress = mbus_progress_of(plan);
+    regain_selection(session, plan);
     progress->asked = progress->stage;
     switch ((enum mbus_stage)progress->stage) {
     case MBUS_AT_LINK:
         progress->stage = behind_link(progress);
         progress->fcb = true; /* the first that counts behind a reset (EN 60870-5-2, 5.1.2) */
+        note_selection(session, plan, true);
         ask_link(plan, out);
         break;
     case MBUS_AT_READ:
@@ -156,6 +189,7 @@ enum bridge_status mbus_next(struct bridge_session *session, struct plan *plan,
         break;
     case MBUS_AT_LEAVE:
         progress->stage = MBUS_AT_END;
+        note_selection(session, plan, false);
         ask_reset(plan, out);
         break;
     case MBUS_AT_END:

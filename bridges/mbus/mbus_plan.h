@@ -13,6 +13,9 @@
  * without an answer is sent twice more with the same FCB, so that a meter whose
  * answer was lost gives the same telegram again. Then a selected meter is selected anew, once;
  * then the link of one that had answered is reset and the poll is over.
+ *
+ * Another plan may have selected another meter between two requests: then a selected meter is
+ * selected anew before anything else is sent to 253, and read from its first telegram.
  */
 #ifndef BRIDGES_MBUS_MBUS_PLAN_H
 #define BRIDGES_MBUS_MBUS_PLAN_H
@@ -31,7 +34,7 @@ enum mbus_stage {
 
 enum mbus_job { MBUS_READOUT, MBUS_RELAY, MBUS_COMMAND };
 
-enum { MBUS_RETRIES = 2 };
+enum { MBUS_RETRIES = 2, MBUS_SELECTIONS_MAX = 8 /* lost to others in one plan */ };
 
 /* In plan.notes. */
 struct mbus_progress {
@@ -49,6 +52,7 @@ struct mbus_progress {
     bool fcb;            /* of the next request */
     bool is_written;
     bool is_anew; /* the meter was selected, or reset, a second time */
+    uint8_t lost; /* how often it was no longer selected */
     struct mbus_command command;
 };
 
@@ -75,6 +79,7 @@ struct mbus_habits {
 };
 
 struct mbus_session {
+    struct meter_address selected; /* by the last selection that was sent; len 0 = none */
     struct mbus_habits meters[MBUS_ADDRESS_MAX + 1];
 };
 

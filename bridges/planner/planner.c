@@ -9,19 +9,29 @@ void planner_init(struct planner *planner, struct planner_meter *meters, size_t 
         meters[i].due_us = now_us;
         meters[i].failures = 0;
         meters[i].missed = 0;
+        meters[i].is_taken = false;
     }
 }
 
 bool planner_next(const struct planner *planner, int64_t now_us, size_t *index,
                   int64_t *until_us) {
-    *index = 0;
-    for (size_t i = 1; i < planner->count; i++) {
-        if (planner->meters[i].due_us < planner->meters[*index].due_us) {
+    *until_us = INT64_MAX;
+    for (size_t i = 0; i < planner->count; i++) {
+        const struct planner_meter *meter = &planner->meters[i];
+        if (!meter->is_taken && meter->due_us < *until_us) {
+            *until_us = meter->due_us;
             *index = i;
         }
     }
-    *until_us = planner->meters[*index].due_us;
     return *until_us <= now_us;
+}
+
+void planner_take(struct planner *planner, size_t index) {
+    planner->meters[index].is_taken = true;
+}
+
+void planner_release(struct planner *planner, size_t index) {
+    planner->meters[index].is_taken = false;
 }
 
 /* The first moment of the meter's grid that lies behind a time. */
@@ -45,6 +55,7 @@ static int64_t backoff_us(const struct planner_meter *meter) {
 void planner_done(struct planner *planner, size_t index, int64_t now_us, bool answered,
                   int64_t not_before_us) {
     struct planner_meter *meter = &planner->meters[index];
+    meter->is_taken = false;
     if (!answered) {
         meter->failures++;
         meter->due_us = now_us + backoff_us(meter);

@@ -27,6 +27,7 @@ struct planner_meter {
     int64_t due_us;    /* when it is polled next */
     unsigned failures; /* in a row */
     uint64_t missed;   /* periods that passed without a poll though it was alive */
+    bool is_taken;     /* somebody is at it: not given out a second time */
 };
 
 struct planner {
@@ -38,9 +39,15 @@ struct planner {
 void planner_init(struct planner *planner, struct planner_meter *meters, size_t count,
                   int64_t now_us);
 
-/* The meter to poll now: true and its index. Otherwise false and when to ask again. */
+/* The meter to poll now: true and its index. Otherwise false and when to ask again; INT64_MAX
+ * when all are taken. */
 bool planner_next(const struct planner *planner, int64_t now_us, size_t *index,
                   int64_t *until_us);
+
+/* The meter is in hand from now on, until planner_done; or planner_release, which leaves it as
+ * due as it was. */
+void planner_take(struct planner *planner, size_t index);
+void planner_release(struct planner *planner, size_t index);
 
 /* A poll has ended. not_before_us: the wire does not allow it earlier (quarantine). */
 void planner_done(struct planner *planner, size_t index, int64_t now_us, bool answered,
