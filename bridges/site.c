@@ -71,6 +71,8 @@ static const struct field bus_fields[] = {
      "who turns the direction of the line", LINE_RS485_WORDS, NULL, NULL},
     {"low_latency", FIELD_BOOL, offsetof(struct site_bus, options.wants_low_latency), "true", 0,
      0, "ask the driver for short delays", NULL, NULL, NULL},
+    {"writes", FIELD_BOOL, offsetof(struct site_bus, allows_writes), "false", 0, 0,
+     "meters may be switched and their clocks set", NULL, NULL, NULL},
     {"credentials", FIELD_TEXT, offsetof(struct site_bus, credentials_path), "", 0,
      SITE_PATH_MAX, "file with the passwords of its meters, mode 0600", NULL, NULL, NULL},
     {"meters", FIELD_LIST, 0, NULL, 1, SITE_BUS_METERS_MAX, "what hangs on the bus", NULL,

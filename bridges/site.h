@@ -46,6 +46,7 @@ struct site_bus {
     struct line_address line;
     struct line_options options;
     bool has_echo;
+    bool allows_writes;                       /* meters may be switched, clocks set */
     char credentials_path[SITE_PATH_MAX + 1]; /* passwords of its meters; empty = none */
     int source_line;
     size_t meter_count;

@@ -2,6 +2,8 @@
 /*
  * relay: one order to one meter, and what became of it.
  */
+#include "bridges/relay.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +13,6 @@
 #include "bridges/cli/refusal.h"
 #include "bridges/cli/relay_record.h"
 #include "bridges/cli/tell.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* One run of the command. */
 struct job {
@@ -25,49 +25,6 @@ struct job {
     struct lockout stored;     /* as it is on disk */
     enum bridge_status status; /* of the last transaction that failed */
 };
-
-/* --- words -------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *word;
-    enum relay_action relay;
-    enum relay_action valve; /* a valve that is open lets through */
-} words[] = {
-    {"open", RELAY_OPEN, RELAY_CLOSE},      {"close", RELAY_CLOSE, RELAY_OPEN},
-    {"permit", RELAY_PERMIT, RELAY_PERMIT}, {"status", RELAY_LOOK, RELAY_LOOK},
-    {"alarm", RELAY_ALARM, RELAY_ALARM},    {"alarm-end", RELAY_ALARM_END, RELAY_ALARM_END},
-    {"keep", RELAY_KEEP, RELAY_KEEP},       {"keep-end", RELAY_KEEP_END, RELAY_KEEP_END}};
-
-static size_t find_word(const char *word) {
-    size_t i = 0;
-    while (i < COUNT(words) && strcmp(words[i].word, word) != 0) {
-        i++;
-    }
-    return i;
-}
-
-static const char *state_word(const struct job *job, enum relay_state state) {
-    const bool is_valve = job->read.model.has_valve;
-    return state == RELAY_UNKNOWN                 ? "unknown"
-           : (state == RELAY_IS_OPEN) != is_valve ? "open"
-                                                  : "closed";
-}
-
-static const char *answer_word(enum relay_answer answer) {
-    static const char *const texts[] = {[RELAY_NOT_SENT] = "not_sent",
-                                        [RELAY_NO_ANSWER] = "no_answer",
-                                        [RELAY_ACKNOWLEDGED] = "acknowledged",
-                                        [RELAY_REFUSED] = "refused"};
-    return texts[answer];
-}
-
-static const char *verdict_word(enum relay_verdict verdict) {
-    static const char *const texts[] = {[RELAY_UNDECIDED] = "undecided",
-                                        [RELAY_VERIFIED] = "verified",
-                                        [RELAY_NOT_DONE] = "not_done",
-                                        [RELAY_CONTRADICTED] = "contradicted"};
-    return texts[verdict];
-}
 
 /* --- setting up --------------------------------------------------------------------------- */
 
@@ -110,18 +67,18 @@ static enum cli_exit set_up(struct job *job) {
 }
 
 static enum cli_exit prepare(struct job *job) {
-    const size_t word = find_word(job->word);
+    enum relay_action action;
     if (!job->options->model) {
         return tell_usage("relay", "needs --model and --address");
     }
-    if (word == COUNT(words)) {
+    if (!relay_action_named(job->word, false, &action)) {
         return tell_usage(job->word, "is none of open, close, permit and status");
     }
     enum cli_exit code = read_model_prepare(&job->read, job->options, 0, NULL);
     if (code != CLI_OK) {
         return code;
     }
-    job->action = job->read.model.has_valve ? words[word].valve : words[word].relay;
+    (void)relay_action_named(job->word, job->read.model.has_valve, &job->action);
     if (job->action != RELAY_LOOK && !job->options->write) {
         return tell_usage(job->word, "switches a supply: add --write if that is meant");
     }
@@ -216,19 +173,21 @@ static enum bridge_status look_after_silence(struct job *job, struct session *se
 
 static void print_json(const struct job *job) {
     const struct relay_outcome *outcome = &job->plan.outcome;
+    const bool is_valve = job->read.model.has_valve;
     char load[DECIMAL_TEXT_MAX];
     json_t *object = json_pack(
         "{sbssssssssssssssss}", "ok",
         outcome->verdict != RELAY_NOT_DONE && outcome->verdict != RELAY_CONTRADICTED,
         "protocol", job->read.model.bridge->name, "model", job->read.model.id, "address",
-        job->options->address, "action", job->word, "before", state_word(job, outcome->before),
-        "state", state_word(job, job->plan.relay), "answer", answer_word(outcome->answer),
-        "verdict", verdict_word(outcome->verdict));
+        job->options->address, "action", job->word, "before",
+        relay_state_text(outcome->before, is_valve), "state",
+        relay_state_text(job->plan.relay, is_valve), "answer",
+        relay_answer_text(outcome->answer), "verdict", relay_verdict_text(outcome->verdict));
     decimal_format(outcome->load_micro, load);
     (void)json_object_set_new(object, "load",
                               outcome->has_load ? json_string(load) : json_null());
     (void)json_object_set_new(object, "command",
-                              json_string(state_word(job, outcome->command)));
+                              json_string(relay_state_text(outcome->command, is_valve)));
     (void)json_object_set_new(object, "keeps_power", json_boolean(outcome->keeps_power));
     (void)json_object_set_new(object, "abnormal", json_boolean(outcome->is_abnormal));
     (void)json_object_set_new(object, "battery_low", json_boolean(outcome->is_battery_low));
@@ -237,22 +196,22 @@ static void print_json(const struct job *job) {
 
 static void print_text(const struct job *job) {
     const struct relay_outcome *outcome = &job->plan.outcome;
+    const bool is_valve = job->read.model.has_valve;
     char load[DECIMAL_TEXT_MAX];
-    (void)printf("%-12s %s\n", job->read.model.has_valve ? "valve" : "relay",
-                 state_word(job, job->plan.relay));
+    (void)printf("%-12s %s\n", is_valve ? "valve" : "relay",
+                 relay_state_text(job->plan.relay, is_valve));
     if (outcome->command != RELAY_UNKNOWN) {
-        (void)printf("%-12s %s\n", "command", state_word(job, outcome->command));
+        (void)printf("%-12s %s\n", "command", relay_state_text(outcome->command, is_valve));
     }
     if (job->action != RELAY_LOOK) {
-        (void)printf("%-12s %s\n%-12s %s\n", "answer", answer_word(outcome->answer), "verdict",
-                     verdict_word(outcome->verdict));
+        (void)printf("%-12s %s\n%-12s %s\n", "answer", relay_answer_text(outcome->answer),
+                     "verdict", relay_verdict_text(outcome->verdict));
     } else if (outcome->verdict == RELAY_CONTRADICTED) {
-        (void)printf("%-12s %s\n", "verdict", verdict_word(outcome->verdict));
+        (void)printf("%-12s %s\n", "verdict", relay_verdict_text(outcome->verdict));
     }
     if (outcome->has_load) {
         decimal_format(outcome->load_micro, load);
-        (void)printf("%-12s %s %s\n", job->read.model.has_valve ? "flow" : "current", load,
-                     job->read.model.has_valve ? "" : "A");
+        (void)printf("%-12s %s %s\n", is_valve ? "flow" : "current", load, is_valve ? "" : "A");
     }
     if (outcome->is_abnormal || outcome->is_battery_low || outcome->keeps_power) {
         (void)printf("%-12s%s%s%s\n", "says", outcome->is_abnormal ? " abnormal" : "",
