@@ -33,6 +33,8 @@ static const char *const steps[] = {
      "  WITHOUT ROWID;"
      "INSERT INTO meta VALUES('acked_ledger', 0), ('acked_events', 0), ('acked_results', 0),"
      "  ('ledger_seq', 0), ('ledger_hash', zeroblob(32));"),
+    ("CREATE TABLE lockout(meter TEXT PRIMARY KEY, strikes INTEGER NOT NULL,"
+     "  refused INTEGER NOT NULL, fingerprint INTEGER NOT NULL) WITHOUT ROWID"),
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -61,6 +63,9 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_PUT_APPLIED] =
         "INSERT INTO applied(key, seq, bytes) VALUES(?, ?, ?) ON CONFLICT DO NOTHING",
     [STORE_GET_APPLIED] = "SELECT seq, bytes FROM applied WHERE key = ?",
+    [STORE_LOCKOUT] = "SELECT strikes, refused, fingerprint FROM lockout WHERE meter = ?",
+    [STORE_KEEP_LOCKOUT] = ("INSERT OR REPLACE INTO lockout(meter, strikes, refused, "
+                            "fingerprint) VALUES(?, ?, ?, ?)"),
 };
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -338,6 +343,51 @@ enum gw_status store_learn(struct store *store, const char *meter, const char *s
     if (status == GW_OK) {
         sqlite3_bind_text(row, 1, meter, -1, SQLITE_STATIC);
         sqlite3_bind_text(row, 2, serial, -1, SQLITE_STATIC);
+        status = db_run(&store->db, row);
+    }
+    return store_leave(store, is_own, status);
+}
+
+/* A number out of range is not believed: it might allow one password too many. */
+static enum gw_status take_lockout(struct store *store, sqlite3_stmt *row,
+                                   struct lockout *out) {
+    const int64_t strikes = sqlite3_column_int64(row, 0);
+    const int64_t refused = sqlite3_column_int64(row, 1);
+    const int64_t fingerprint = sqlite3_column_int64(row, 2);
+    if (strikes < 0 || strikes > LOCKOUT_STRIKES_MAX || refused < 0 || refused > 1 ||
+        fingerprint < 0 || fingerprint > UINT32_MAX) {
+        return store_damaged(store, "a lockout record is out of range");
+    }
+    *out = (struct lockout){.strikes = (uint8_t)strikes,
+                            .is_refused = refused == 1,
+                            .fingerprint = (uint32_t)fingerprint};
+    return GW_OK;
+}
+
+enum gw_status store_lockout(struct store *store, const char *meter, struct lockout *out) {
+    sqlite3_stmt *row = store->statements[STORE_LOCKOUT];
+    sqlite3_bind_text(row, 1, meter, -1, SQLITE_STATIC);
+    const int code = sqlite3_step(row);
+    enum gw_status status = code == SQLITE_DONE ? GW_NONE : GW_OK;
+    if (code == SQLITE_ROW) {
+        status = take_lockout(store, row, out);
+    } else if (code != SQLITE_DONE) {
+        status = db_failed(&store->db, "lockout");
+    }
+    sqlite3_reset(row);
+    return status;
+}
+
+enum gw_status store_keep_lockout(struct store *store, const char *meter,
+                                  const struct lockout *lockout) {
+    sqlite3_stmt *row = store->statements[STORE_KEEP_LOCKOUT];
+    bool is_own;
+    enum gw_status status = store_join(store, &is_own);
+    if (status == GW_OK) {
+        sqlite3_bind_text(row, 1, meter, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(row, 2, lockout->strikes);
+        sqlite3_bind_int64(row, 3, lockout->is_refused);
+        sqlite3_bind_int64(row, 4, lockout->fingerprint);
         status = db_run(&store->db, row);
     }
     return store_leave(store, is_own, status);

@@ -11,6 +11,7 @@
  *   applied   key -> first result                     an order is done once, for ever
  *   point     number <-> (meter, quantity), for ever
  *   identity  meter -> the serial number that belongs there
+ *   lockout   meter -> the count that keeps it from being locked by our passwords
  *
  * Everything that is written is written in a transaction:
  *
@@ -32,6 +33,7 @@
 #include <stdint.h>
 
 #include "bridges/base/clock.h"
+#include "bridges/credential.h"
 #include "gateway/base/chain.h"
 #include "gateway/base/status.h"
 
@@ -123,6 +125,15 @@ MUST_CHECK enum gw_status store_identity(struct store *store, const char *meter,
 /* Remembers it. A put. */
 MUST_CHECK enum gw_status store_learn(struct store *store, const char *meter,
                                       const char *serial);
+
+/* The record of a meter that is ordered with passwords. GW_NONE: there is none yet.
+ * GW_EDAMAGED: it is none. */
+MUST_CHECK enum gw_status store_lockout(struct store *store, const char *meter,
+                                        struct lockout *out);
+
+/* Keeps it. Outside of a transaction it is on the disk when this answers GW_OK. */
+MUST_CHECK enum gw_status store_keep_lockout(struct store *store, const char *meter,
+                                             const struct lockout *lockout);
 
 /* --- readings ---------------------------------------------------------------------------- */
 

@@ -33,6 +33,8 @@ enum store_statement {
     STORE_DROP_BLOB,
     STORE_PUT_APPLIED,
     STORE_GET_APPLIED,
+    STORE_LOCKOUT,
+    STORE_KEEP_LOCKOUT,
     STORE_STATEMENTS
 };
 

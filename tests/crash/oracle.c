@@ -49,7 +49,8 @@ static const struct check first_checks[] = {
     {"schema",
      "WITH want(version, names) AS (VALUES(0, NULL), (1, 'gap,meta,point,reading'),"
      "  (2, 'gap,identity,meta,point,reading'),"
-     "  (3, 'applied,blob,gap,identity,meta,point,reading,record')), have(names) AS"
+     "  (3, 'applied,blob,gap,identity,meta,point,reading,record'),"
+     "  (4, 'applied,blob,gap,identity,lockout,meta,point,reading,record')), have(names) AS"
      "  (SELECT group_concat(name) FROM"
      "  (SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name))"
      "SELECT 'version ' || user_version || ' has the tables ' || ifnull(h.names, '(none)')"
