@@ -105,6 +105,11 @@ static void take_bus_mail(struct hub *hub, const struct bus_mail *mail) {
     case BUS_IDENTITY:
         take_identity(hub, bus, &mail->of.identity);
         break;
+    case BUS_LOCKOUT:
+    case BUS_RELAY:
+    case BUS_CLOCK:
+        hub_order_mail(hub, bus, mail);
+        break;
     }
 }
 
@@ -242,6 +247,7 @@ enum gw_status hub_open(const struct hub_config *config, struct hub **out) {
     memcpy(hub->sender.boot_id, config->boot_id, sizeof hub->sender.boot_id);
     hub->started_ms = clock_mono_ms(config->clock);
     hub->commit_due_us = HUB_NEVER;
+    hub->next_order = (uint64_t)clock_wall(config->clock).at_ms * 1000;
     hub->second_due_us = clock_mono_us(config->clock) + SECOND_US;
     const enum gw_status status = start(hub, config);
     if (status != GW_OK) {
@@ -281,7 +287,8 @@ static bool end_buses(struct hub *hub) {
         mailbox_close(hub->bus_box);
     }
     for (struct hub_bus *bus = NULL; (bus = hub_bus_next(hub, bus));) {
-        all_ended &= poller_join(bus->poller, until_us);
+        bus->has_ended = poller_join(bus->poller, until_us);
+        all_ended &= bus->has_ended;
     }
     return all_ended;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "bridges/base/clock.h"
+#include "gateway/poll/bus.h"
 #include "gateway/settings/settings.h"
 
 struct hub;
@@ -54,6 +55,21 @@ void hub_reload(struct hub *hub);
 
 /* Does every bus thread go round? For the watchdog. */
 bool hub_is_alive(struct hub *hub);
+
+/*
+ * Orders the relay of a meter. *number: the order's, for hub_relay_ended. It is carried out
+ * before any poll's next telegram, once; whoever wants it done gives it again until it is
+ * verified. GW_NONE: there is no such meter. GW_EBUSY: an order to it is in hand. GW_EFULL: no
+ * room now. GW_EPERMISSION: never, as the gateway is configured. GW_ENOSPACE: its passwords
+ * cannot be counted. Then *why says it (static storage).
+ */
+MUST_CHECK enum gw_status hub_order_relay(struct hub *hub, const char *meter,
+                                          enum relay_action action, uint64_t *number,
+                                          const char **why);
+
+/* What became of it. GW_EBUSY: it is in hand. GW_NONE: it is not known, or no longer. */
+MUST_CHECK enum gw_status hub_relay_ended(struct hub *hub, uint64_t number,
+                                          struct bus_relay *out);
 
 /* Answers a request of the local door: a local_answer, context is the hub. */
 char *hub_answer(void *context, const char *request, size_t len);

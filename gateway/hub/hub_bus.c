@@ -149,6 +149,8 @@ void hub_bus_close(struct hub *hub, struct hub_bus *bus) {
     do {
         hub_take_bus_box(hub);
     } while (!poller_join(bus->poller, clock_mono_us(hub->clock) + JOIN_STEP_US));
+    bus->has_ended = true;
     hub_take_bus_box(hub);
+    hub_order_lose(hub, bus);
     clear(bus);
 }

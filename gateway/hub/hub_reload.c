@@ -45,16 +45,21 @@ static bool same_model(const struct model *a, const struct model *b) {
     return true;
 }
 
+static bool same_credential(const struct credential *a, const struct credential *b) {
+    return (!a && !b) || (a && b && memcmp(a, b, sizeof *a) == 0);
+}
+
 static bool same_meter(const struct site_meter *a, const struct site_meter *b) {
     return strcmp(a->id, b->id) == 0 && strcmp(a->serial, b->serial) == 0 &&
            memcmp(&a->address, &b->address, sizeof a->address) == 0 &&
-           a->period_ms == b->period_ms && line_settings_equal(&a->line, &b->line) &&
-           same_model(a->model, b->model);
+           a->period_ms == b->period_ms && same_credential(a->credential, b->credential) &&
+           line_settings_equal(&a->line, &b->line) && same_model(a->model, b->model);
 }
 
 static bool same_bus(const struct site_bus *a, const struct site_bus *b) {
     if (strcmp(a->id, b->id) != 0 || strcmp(a->line.path, b->line.path) != 0 ||
-        a->has_echo != b->has_echo || a->options.rs485 != b->options.rs485 ||
+        a->has_echo != b->has_echo || a->allows_writes != b->allows_writes ||
+        a->options.rs485 != b->options.rs485 ||
         a->options.wants_low_latency != b->options.wants_low_latency ||
         a->meter_count != b->meter_count) {
         return false;

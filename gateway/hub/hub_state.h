@@ -18,7 +18,10 @@
 #include "gateway/sync/seal.h"
 #include "gateway/sync/wire.h"
 
-enum { HUB_PENDING_MAX = 1000 };
+enum {
+    HUB_PENDING_MAX = 1000,
+    HUB_ORDERS_MAX = 64 /* that are remembered: in hand, or over and the newest */
+};
 #define HUB_NEVER INT64_MAX
 
 /* One value a meter gives, and the newest of it. */
@@ -34,6 +37,15 @@ struct hub_meter {
     struct hub_point *points; /* one for each point of its model */
     bool was_polled;
     struct bus_meter_state state;
+    bool is_ordered; /* an order to it is in hand: there is one at a time */
+};
+
+/* An order to one meter, and what became of it. */
+struct hub_order {
+    struct bus_order order; /* number 0: a free slot */
+    uint32_t bus;
+    bool is_over;
+    struct bus_mail end; /* BUS_RELAY or BUS_CLOCK, when it is over */
 };
 
 /* A slot for a bus; free while poller is NULL. */
@@ -41,6 +53,7 @@ struct hub_bus {
     const struct site_bus *site;
     const struct settings *owner; /* whose site it is: lives as long as the bus */
     struct poller *poller;
+    bool has_ended;           /* its thread: nothing can be told to it any more */
     struct hub_meter *meters; /* one for each of the site's */
     struct hub_point *points; /* of all meters, in order */
     size_t point_count;
@@ -63,6 +76,8 @@ struct hub {
 
     struct mailbox *bus_box;
     struct hub_bus buses[SITE_BUSES_MAX];
+    uint64_t next_order; /* its number; from the time of the start, so that none comes twice */
+    struct hub_order orders[HUB_ORDERS_MAX];
 
     struct store *store;
     size_t pending_count;
@@ -109,6 +124,21 @@ struct hub_meter *hub_meter_at(struct hub *hub, size_t index);
 void hub_take_bus_box(struct hub *hub);
 /* A storage failure that is not just a full disk ends the program. */
 void hub_storage_failed(struct hub *hub, enum gw_status status);
+
+/*
+ * hub_order.c: gives an order to a meter's bus; its number and the meter's record are filled
+ * in. One order to one meter at a time, so that its record is never counted by two. GW_EBUSY:
+ * one is in hand; GW_EFULL: no room, offer it again; GW_EPERMISSION, GW_ENOSPACE; *why gets a
+ * sentence (static). How it ended comes as a mail, BUS_RELAY or BUS_CLOCK, and is remembered.
+ */
+MUST_CHECK enum gw_status hub_order_give(struct hub *hub, struct hub_bus *bus,
+                                         struct bus_order *order, const char **why);
+/* Takes a mail about an order. */
+void hub_order_mail(struct hub *hub, struct hub_bus *bus, const struct bus_mail *mail);
+/* The bus is closed: what is in hand there will never be known. */
+void hub_order_lose(struct hub *hub, const struct hub_bus *bus);
+/* The order of a number; NULL when it is not remembered. */
+struct hub_order *hub_order_find(struct hub *hub, uint64_t number);
 
 /* hub_uplink.c */
 MUST_CHECK enum gw_status hub_uplink_start(struct hub *hub);

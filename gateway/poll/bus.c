@@ -75,6 +75,15 @@ void bus_emit(struct bus *bus, struct bus_mail *mail) {
     bus->config.emit(bus->config.context, mail);
 }
 
+size_t bus_mail_bytes(const struct bus_mail *mail) {
+    static const size_t sizes[] = {
+        [BUS_READING] = sizeof mail->of.reading, [BUS_METER] = sizeof mail->of.meter,
+        [BUS_LINE] = sizeof mail->of.line,       [BUS_IDENTITY] = sizeof mail->of.identity,
+        [BUS_LOCKOUT] = sizeof mail->of.lockout, [BUS_RELAY] = sizeof mail->of.relay,
+        [BUS_CLOCK] = sizeof mail->of.clock};
+    return offsetof(struct bus_mail, of) + sizes[mail->kind];
+}
+
 /* --- the line -------------------------------------------------------------------------------
  */
 
@@ -129,6 +138,7 @@ void bus_lose_line(struct bus *bus, enum bridge_status status) {
             bus_poll_drop(bus, &bus->polls[i]);
         }
     }
+    bus_orders_lose_line(bus, status);
     close_line(bus);
 }
 
@@ -157,6 +167,15 @@ bool errand_goes_before(const struct errand *errand, const struct errand *other,
 
 /* --- one step ----------------------------------------------------------------------------- */
 
+static bool step_order(struct bus *bus, enum bus_order_kind kind, int64_t now_us,
+                       int64_t *until_us) {
+    struct job *job = bus_order_next(bus, kind, now_us, until_us);
+    if (job) {
+        bus_order_step(bus, job);
+    }
+    return job;
+}
+
 int64_t bus_step(struct bus *bus) {
     const int64_t now_us = clock_mono_us(bus->config.clock);
     if (!bus->line) {
@@ -169,6 +188,13 @@ int64_t bus_step(struct bus *bus) {
         }
     }
     int64_t until_us = BUS_NEVER;
+    if (step_order(bus, BUS_ORDER_RELAY, now_us, &until_us)) {
+        return 0;
+    }
+    const bool is_midway = bus->last && bus->last->errand.ready_us <= now_us;
+    if (!is_midway && step_order(bus, BUS_ORDER_CLOCK, now_us, &until_us)) {
+        return 0;
+    }
     struct poll *poll = bus_poll_next(bus, now_us, &until_us);
     if (!poll) {
         return until_us;

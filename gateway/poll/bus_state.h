@@ -4,7 +4,8 @@
  *
  *   bus.c        the line, and who has it next
  *   bus_poll.c   polls, one exchange at a time
- *   bus_tell.c   what is said about them
+ *   bus_order.c  orders, likewise
+ *   bus_tell.c   what is said about polls
  */
 #ifndef GATEWAY_POLL_BUS_STATE_H
 #define GATEWAY_POLL_BUS_STATE_H
@@ -48,6 +49,17 @@ struct poll {
     struct reading readings[MODEL_POINTS_MAX];
 };
 
+/* An order as it is carried out. */
+struct job {
+    struct errand errand;
+    struct bus_order order;
+    struct lockout stored; /* the meter's record as it was mailed last */
+    struct exchange exchange;
+    bool is_next;    /* exchange is to be sent */
+    bool is_asking;  /* and waits for bus_allow */
+    const char *why; /* why it ended before its plan did; NULL; static */
+};
+
 struct bus {
     struct bus_config config;
     struct line *line;
@@ -62,6 +74,7 @@ struct bus {
     uint64_t turns;       /* given out */
     struct poll *last;    /* the poll that had the line last; NULL = it is over */
     struct poll polls[BUS_POLLS_MAX];
+    struct job jobs[BUS_ORDERS_MAX];
 };
 
 /* --- bus.c -------------------------------------------------------------------------------- */
@@ -91,6 +104,16 @@ struct poll *bus_poll_next(struct bus *bus, int64_t now_us, int64_t *until_us);
 void bus_poll_step(struct bus *bus, struct poll *poll);
 /* Ends it before its time: its meter is as due as it was. */
 void bus_poll_drop(struct bus *bus, struct poll *poll);
+
+/* --- bus_order.c -------------------------------------------------------------------------- */
+
+/* The order of a kind that may go on now, as bus_poll_next. */
+struct job *bus_order_next(struct bus *bus, enum bus_order_kind kind, int64_t now_us,
+                           int64_t *until_us);
+/* One exchange of it, or its end. */
+void bus_order_step(struct bus *bus, struct job *job);
+/* What is known of each order in hand is mailed: they do not wait for another line. */
+void bus_orders_lose_line(struct bus *bus, enum bridge_status status);
 
 /* --- bus_tell.c --------------------------------------------------------------------------- */
 

@@ -12,12 +12,24 @@
 
 enum { WAIT_MAX_US = 30 * 1000 * 1000 /* the watchdog wants to see the thread */ };
 
+/* What the main thread tells the bus. */
+struct told {
+    bool is_answer; /* to a BUS_LOCKOUT: number and is_stored; else an order */
+    bool is_stored;
+    uint64_t number;
+    struct bus_order order;
+};
+
+/* An order and an answer for each that may be in hand, with the mailbox's 4 bytes. */
+enum { TOLD_BYTES = 2 * BUS_ORDERS_MAX * (sizeof(struct told) + 4) };
+
 struct poller {
     struct bus *bus;
     struct clock *clock;
     struct mailbox *mailbox;
+    struct mailbox *told;
     struct thread thread;
-    int stop_event;
+    int event; /* something was told, or it is to stop */
     _Atomic bool stopping;
     _Atomic int64_t alive_ms;
 };
@@ -25,7 +37,7 @@ struct poller {
 static void emit(void *context, const struct bus_mail *mail) {
     struct poller *poller = context;
     /* only a closed mailbox refuses: the program is ending */
-    if (mailbox_put(poller->mailbox, mail, sizeof *mail) != GW_OK) {
+    if (mailbox_put(poller->mailbox, mail, bus_mail_bytes(mail)) != GW_OK) {
         atomic_store(&poller->stopping, true);
     }
 }
@@ -38,8 +50,24 @@ static void rest(struct poller *poller, int64_t until_us) {
     left_us = left_us < WAIT_MAX_US ? left_us : WAIT_MAX_US;
     const struct timespec left = {.tv_sec = left_us / 1000000,
                                   .tv_nsec = left_us % 1000000 * 1000};
-    struct pollfd stop = {.fd = poller->stop_event, .events = POLLIN};
-    (void)ppoll(&stop, 1, &left, NULL);
+    struct pollfd event = {.fd = poller->event, .events = POLLIN};
+    uint64_t count;
+    if (ppoll(&event, 1, &left, NULL) > 0) {
+        const ssize_t got = read(poller->event, &count, sizeof count);
+        (void)got; /* what was told stands in the mailbox */
+    }
+}
+
+static void listen(struct poller *poller) {
+    struct told told;
+    size_t len;
+    while (mailbox_take(poller->told, &told, sizeof told, &len) == GW_OK) {
+        if (told.is_answer) {
+            bus_allow(poller->bus, told.number, told.is_stored);
+        } else {
+            bus_order(poller->bus, &told.order);
+        }
+    }
 }
 
 static void run(void *context) {
@@ -49,14 +77,23 @@ static void run(void *context) {
     while (!atomic_load(&poller->stopping)) {
         atomic_store(&poller->alive_ms, clock_mono_ms(poller->clock));
         rest(poller, bus_step(poller->bus));
+        listen(poller);
     }
+}
+
+static void wake(void *context) {
+    const struct poller *poller = context;
+    const uint64_t one = 1;
+    const ssize_t written = write(poller->event, &one, sizeof one);
+    (void)written; /* an eventfd that is full wakes as well */
 }
 
 static void destroy(struct poller *poller) {
     bus_free(poller->bus);
-    if (poller->stop_event >= 0) {
-        (void)close(poller->stop_event);
+    if (poller->event >= 0) {
+        (void)close(poller->event);
     }
+    mailbox_free(poller->told);
     free(poller);
 }
 
@@ -68,7 +105,7 @@ enum gw_status poller_start(const struct poller_config *config, struct poller **
     poller->clock = config->clock;
     poller->mailbox = config->mailbox;
     poller->alive_ms = clock_mono_ms(config->clock);
-    poller->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    poller->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const struct bus_config bus = {.index = config->index,
                                    .site = config->site,
                                    .serials = config->serials,
@@ -76,7 +113,8 @@ enum gw_status poller_start(const struct poller_config *config, struct poller **
                                    .open = line_open,
                                    .emit = emit,
                                    .context = poller};
-    if (poller->stop_event < 0 || bus_new(&bus, &poller->bus) != GW_OK ||
+    if (poller->event < 0 || mailbox_new(TOLD_BYTES, wake, poller, &poller->told) != GW_OK ||
+        bus_new(&bus, &poller->bus) != GW_OK ||
         thread_start(&poller->thread, "bus", run, poller) != GW_OK) {
         destroy(poller);
         return GW_ENOMEM;
@@ -89,11 +127,19 @@ int64_t poller_alive_ms(const struct poller *poller) {
     return atomic_load(&poller->alive_ms);
 }
 
+enum gw_status poller_order(struct poller *poller, const struct bus_order *order) {
+    const struct told told = {.order = *order};
+    return mailbox_try_put(poller->told, &told, sizeof told);
+}
+
+enum gw_status poller_allow(struct poller *poller, uint64_t number, bool is_stored) {
+    const struct told told = {.is_answer = true, .is_stored = is_stored, .number = number};
+    return mailbox_try_put(poller->told, &told, sizeof told);
+}
+
 void poller_ask_stop(struct poller *poller) {
-    const uint64_t one = 1;
     atomic_store(&poller->stopping, true);
-    const ssize_t written = write(poller->stop_event, &one, sizeof one);
-    (void)written; /* an eventfd that is full wakes as well */
+    wake(poller);
 }
 
 bool poller_join(struct poller *poller, int64_t until_us) {

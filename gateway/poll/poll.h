@@ -21,6 +21,16 @@ struct poller_config {
 };
 MUST_CHECK enum gw_status poller_start(const struct poller_config *config, struct poller **out);
 
+/*
+ * An order for its bus: carried out after the exchange in hand, and answered by a mail. Never
+ * waits. GW_EFULL: no room now, offer it again. Any thread, as poller_allow.
+ */
+MUST_CHECK enum gw_status poller_order(struct poller *poller, const struct bus_order *order);
+
+/* Answers a BUS_LOCKOUT that must wait: is the record stored? There is room for as many as
+ * there can be orders in hand; should one be lost, its order waits until the bus is closed. */
+MUST_CHECK enum gw_status poller_allow(struct poller *poller, uint64_t number, bool is_stored);
+
 /* When this thread last went round, on the monotonic clock; for the watchdog. */
 int64_t poller_alive_ms(const struct poller *poller);
 

@@ -20,7 +20,7 @@ struct poller {
 
 static void emit(void *context, const struct bus_mail *mail) {
     const struct poller *poller = context;
-    const enum gw_status status = mailbox_put(poller->mailbox, mail, sizeof *mail);
+    const enum gw_status status = mailbox_put(poller->mailbox, mail, bus_mail_bytes(mail));
     (void)status; /* closed: the gateway is ending */
 }
 
@@ -53,6 +53,23 @@ enum gw_status poller_start(const struct poller_config *config, struct poller **
 
 int64_t poller_alive_ms(const struct poller *poller) {
     return poller->lab->now_us / 1000;
+}
+
+/* Whatever it is told it acts upon at once. */
+static void tell(struct poller *poller) {
+    poller->due_us = poller->due_us == LAB_NEVER ? LAB_NEVER : poller->lab->now_us;
+}
+
+enum gw_status poller_order(struct poller *poller, const struct bus_order *order) {
+    bus_order(poller->bus, order);
+    tell(poller);
+    return GW_OK;
+}
+
+enum gw_status poller_allow(struct poller *poller, uint64_t number, bool is_stored) {
+    bus_allow(poller->bus, number, is_stored);
+    tell(poller);
+    return GW_OK;
 }
 
 void poller_ask_stop(struct poller *poller) {
