@@ -125,8 +125,7 @@ enum relay_verdict {
 /*
  * What became of a relay action; the two together tell lies apart: ACKNOWLEDGED and NOT_DONE,
  * NO_ANSWER and VERIFIED, any answer and CONTRADICTED. Of RELAY_PERMIT what is verified is the
- * command; state tells whether somebody has closed it yet. Drivers that cannot tell leave it
- * all zero and set plan->relay alone.
+ * command; state tells whether somebody has closed it yet.
  */
 struct relay_outcome {
     enum relay_state before;  /* read before the order went out */

@@ -151,24 +151,6 @@ static enum bridge_status run(struct job *job, struct session *session) {
     return status == BRIDGE_DONE ? BRIDGE_OK : status;
 }
 
-/* A driver that ends at silence has not looked: it is looked at all the same. */
-static enum bridge_status look_after_silence(struct job *job, struct session *session) {
-    const struct bridge *bridge = job->read.model.bridge;
-    const bool is_off = job->action == RELAY_OPEN;
-    plan_init(&job->plan, &job->read.model, &job->read.address);
-    if (bridge->relay(&job->plan, RELAY_LOOK) != BRIDGE_OK) {
-        job->plan.outcome.answer = RELAY_NO_ANSWER;
-        return BRIDGE_ETIMEOUT;
-    }
-    const enum bridge_status status = run(job, session);
-    job->plan.outcome.answer = RELAY_NO_ANSWER;
-    if (status == BRIDGE_OK && job->plan.relay != RELAY_UNKNOWN) {
-        job->plan.outcome.verdict =
-            (job->plan.relay == RELAY_IS_OPEN) == is_off ? RELAY_VERIFIED : RELAY_NOT_DONE;
-    }
-    return status;
-}
-
 /* --- what became of it -------------------------------------------------------------------- */
 
 static void print_json(const struct job *job) {
@@ -249,11 +231,7 @@ static enum cli_exit judge(const struct job *job) {
 }
 
 static enum cli_exit act(struct job *job, struct session *session) {
-    enum bridge_status status = run(job, session);
-    if (status != BRIDGE_OK && job->plan.outcome.answer == RELAY_NO_ANSWER &&
-        !job->read.model.bridge->missed && status != BRIDGE_EGONE && status != BRIDGE_EPORT) {
-        status = look_after_silence(job, session);
-    }
+    const enum bridge_status status = run(job, session);
     (void)keep_record(job);
     const bool is_known =
         job->plan.outcome.answer != RELAY_NOT_SENT || job->plan.relay != RELAY_UNKNOWN;

@@ -179,6 +179,7 @@ enum bridge_status mbus_next(struct bridge_session *session, struct plan *plan,
         break;
     case MBUS_AT_WRITE:
         progress->is_written = true;
+        plan->outcome.answer = RELAY_NO_ANSWER;
         /* from the first telegram: the readout may have stopped before a later one */
         progress->stage = progress->job == MBUS_RELAY ? MBUS_AT_LINK : MBUS_AT_END;
         ask_write(plan, out);
@@ -213,6 +214,16 @@ static enum bridge_status take_readout(struct plan *plan, const uint8_t *frame, 
         progress->stage = more ? MBUS_AT_READ : MBUS_AT_END;
     }
     return BRIDGE_OK;
+}
+
+static enum bridge_status take_state(struct plan *plan, const uint8_t *frame, size_t len) {
+    const struct mbus_progress *progress = mbus_progress_of(plan);
+    const enum bridge_status status = mbus_take_state(plan, frame, len);
+    if (progress->is_written && plan->relay != RELAY_UNKNOWN) {
+        const bool is_done = (plan->relay == RELAY_IS_OPEN) == (progress->action == RELAY_OPEN);
+        plan->outcome.verdict = is_done ? RELAY_VERIFIED : RELAY_NOT_DONE;
+    }
+    return status;
 }
 
 /* NULL for a meter that is selected, or without a session. */
@@ -279,10 +290,11 @@ enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
                    : take_readout(plan, frame, len, out);
     case MBUS_AT_WRITE:
         progress->fcb = !progress->fcb;
+        plan->outcome.answer = RELAY_ACKNOWLEDGED;
         return BRIDGE_OK;
     case MBUS_AT_STATE:
         progress->fcb = !progress->fcb;
-        return mbus_take_state(plan, frame, len);
+        return take_state(plan, frame, len);
     case MBUS_AT_LEAVE:
         return (enum bridge_status)progress->failed;
     case MBUS_AT_LINK:
@@ -370,6 +382,7 @@ enum bridge_status mbus_relay(struct plan *plan, enum relay_action action) {
         set_command(&progress->command, relay->ci, relay->closed, relay->closed_len);
     }
     plan->relay = RELAY_UNKNOWN;
+    plan->outcome = (struct relay_outcome){0};
     return BRIDGE_OK;
 }
 

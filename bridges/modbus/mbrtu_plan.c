@@ -415,3 +415,13 @@ enum bridge_status mbrtu_take(struct bridge_session *session, struct plan *plan,
     }
     return BRIDGE_OK;
 }
+
+/* A write that nobody has answered may have been done: the state tells. */
+bool mbrtu_missed(struct bridge_session *session, struct plan *plan,
+                  const struct exchange *exchange, enum bridge_status status) {
+    const struct mbrtu_progress *progress = mbrtu_progress_of(plan);
+    (void)session;
+    (void)exchange;
+    (void)status;
+    return progress->asked == MBRTU_AT_WRITE && progress->stage == MBRTU_AT_STATE;
+}

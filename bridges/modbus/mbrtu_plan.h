@@ -58,12 +58,14 @@ struct mbrtu_session *mbrtu_session_of(struct bridge_session *session);
 struct mbrtu_progress *mbrtu_progress_of(struct plan *plan);
 const struct mbrtu_request *mbrtu_request_of(const struct exchange *exchange);
 
-/* struct bridge's next, take and relay. */
+/* struct bridge's next, take, missed and relay. */
 enum bridge_status mbrtu_next(struct bridge_session *session, struct plan *plan,
                               struct exchange *out);
 enum bridge_status mbrtu_take(struct bridge_session *session, struct plan *plan,
                               const struct exchange *exchange, const uint8_t *frame, size_t len,
                               struct samples *out);
+bool mbrtu_missed(struct bridge_session *session, struct plan *plan,
+                  const struct exchange *exchange, enum bridge_status status);
 enum bridge_status mbrtu_relay(struct plan *plan, enum relay_action action);
 
 /* Forgets what a unit has refused: its firmware or the meter itself is another one. */
