@@ -40,6 +40,10 @@ enum gw_exit ctl_rate(const struct ctl_options *options, char **arguments);
 /* watch: prints what gateways send until Ctrl-C or --timeout. */
 enum gw_exit ctl_watch(const struct ctl_options *options, char **arguments);
 
+/* relay METER ACTION: orders a relay or valve over the local socket and waits for what became
+ * of it. Done is only what was verified. */
+enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments);
+
 /* status: of a gateway, over its local socket or over MQTT. */
 enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);
 

@@ -15,7 +15,7 @@
 #include "bridges/quantity.h"
 #include "gateway/ctl/show.h"
 
-enum { ANSWER_MAX = 256 * 1024, WAIT_MS = 5000, TEXT_MAX = 120 };
+enum { WAIT_MS = 5000 };
 
 /* --- asking ------------------------------------------------------------------------------ */
 
@@ -47,13 +47,13 @@ static ssize_t read_line(int fd, int64_t timeout_ms, char *line) {
     clock_init(&clock);
     const int64_t until_ms = clock_mono_ms(&clock) + timeout_ms;
     size_t len = 0;
-    while (len < ANSWER_MAX) {
+    while (len < LOCAL_ANSWER_MAX) {
         const int64_t left_ms = until_ms - clock_mono_ms(&clock);
         struct pollfd waiting = {.fd = fd, .events = POLLIN};
         if (left_ms <= 0 || poll(&waiting, 1, (int)left_ms) <= 0) {
             return -1;
         }
-        const ssize_t n = read(fd, line + len, ANSWER_MAX - len);
+        const ssize_t n = read(fd, line + len, LOCAL_ANSWER_MAX - len);
         if (n <= 0) {
             return -1;
         }
@@ -66,7 +66,7 @@ static ssize_t read_line(int fd, int64_t timeout_ms, char *line) {
     return -1;
 }
 
-static ssize_t ask(const struct ctl_options *options, const char *question, char *answer) {
+ssize_t local_ask(const struct ctl_options *options, const char *question, char *answer) {
     const int fd = connect_to(options->local);
     if (fd < 0) {
         return -1;
@@ -84,13 +84,8 @@ static ssize_t ask(const struct ctl_options *options, const char *question, char
 
 /* --- printing ---------------------------------------------------------------------------- */
 
-/* Something to print, whatever stands there; control characters would act on the terminal. */
-struct text {
-    char bytes[TEXT_MAX];
-};
-
-static struct text text_of(const json_t *value) {
-    struct text text = {"-"};
+struct local_text local_text(const json_t *value) {
+    struct local_text text = {"-"};
     if (json_is_string(value)) {
         (void)snprintf(text.bytes, sizeof text.bytes, "%s", json_string_value(value));
     } else if (json_is_integer(value)) {
@@ -107,8 +102,8 @@ static struct text text_of(const json_t *value) {
     return text;
 }
 
-static struct text member(const json_t *object, const char *key) {
-    return text_of(json_object_get(object, key));
+static struct local_text member(const json_t *object, const char *key) {
+    return local_text(json_object_get(object, key));
 }
 
 static void print_values(json_t *values) {
@@ -118,7 +113,7 @@ static void print_values(json_t *values) {
         json_t *key = json_string(name);
         const uint32_t code = (uint32_t)quantity_named(name);
         const char *unit = quantity_unit(code);
-        (void)printf("        %-28s %s%s%s\n", text_of(key).bytes, text_of(value).bytes,
+        (void)printf("        %-28s %s%s%s\n", local_text(key).bytes, local_text(value).bytes,
                      unit && *unit ? " " : "", unit ? unit : "");
         json_decref(key);
     }
@@ -142,7 +137,7 @@ static void print_members(const json_t *object, const char *const *keys, size_t 
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_object_get(object, keys[i]);
         if (value) {
-            (void)printf(" %s %s", keys[i], text_of(value).bytes);
+            (void)printf(" %s %s", keys[i], local_text(value).bytes);
         }
     }
     (void)printf("\n");
@@ -207,11 +202,11 @@ static enum gw_exit print_answer(const struct ctl_options *options, const char *
 }
 
 enum gw_exit local_status(const struct ctl_options *options) {
-    char *answer = malloc(ANSWER_MAX);
+    char *answer = malloc(LOCAL_ANSWER_MAX);
     if (!answer) {
         return GW_EXIT_FAILED;
     }
-    const ssize_t len = ask(options, "{\"query\":\"status\"}\n", answer);
+    const ssize_t len = local_ask(options, "{\"query\":\"status\"}\n", answer);
     const enum gw_exit code =
         len < 0 ? GW_EXIT_FAILED : print_answer(options, answer, (size_t)len);
     free(answer);

@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"keygen", "FILE", 1, 0, ctl_keygen, "makes a signing key: --role ROLE --key-id N"},
     {"rate", "[FILE]", 0, 1, ctl_rate,
      "works out tariff cases, one JSON object a line, without a gateway; or --explain"},
+    {"relay", "METER ACTION", 2, 0, ctl_relay,
+     "with --local: open, close, permit or status of a relay or valve, read back"},
     {"status", "", 0, 0, ctl_status, "how a gateway is, over MQTT or with --local"},
     {"watch", "", 0, 0, ctl_watch, "prints what gateways send, until Ctrl-C or --timeout"},
 };

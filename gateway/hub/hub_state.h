@@ -151,7 +151,8 @@ void hub_uplink_stop(struct hub *hub);
 /* The configuration or the meters have changed: says so to the cloud. */
 void hub_uplink_renew(struct hub *hub);
 
-/* hub_status.c */
+/* hub_status.c; the answer to "status", the caller's: a json_t */
+struct json_t *hub_status_json(struct hub *hub);
 void hub_health(struct hub *hub, struct wire_health *out);
 
 #endif

@@ -3,8 +3,6 @@
  * What the local door tells: how the gateway and each of its meters are doing.
  */
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "bridges/base/decimal.h"
 #include "bridges/quantity.h"
@@ -119,7 +117,7 @@ static json_t *describe_stream(const struct hub *hub) {
     return out;
 }
 
-static json_t *status(struct hub *hub) {
+json_t *hub_status_json(struct hub *hub) {
     const char *link = !hub->mqtt ? "none" : hub->is_up ? "up" : "down";
     json_t *out = json_object();
     json_t *buses = json_array();
@@ -139,31 +137,4 @@ static json_t *status(struct hub *hub) {
     json_object_set_new(out, "stream", describe_stream(hub));
     json_object_set_new(out, "buses", buses);
     return out;
-}
-
-static json_t *failure(const char *what) {
-    json_t *out = json_object();
-    json_object_set_new(out, "ok", json_false());
-    json_object_set_new(out, "error", json_string(what));
-    return out;
-}
-
-char *hub_answer(void *context, const char *request, size_t len) {
-    json_error_t error;
-    json_t *asked = json_loadb(request, len, JSON_REJECT_DUPLICATES, &error);
-    const char *query = json_string_value(json_object_get(asked, "query"));
-    json_t *answer = !asked   ? failure("the request is not JSON")
-                     : !query ? failure("the request has no \"query\"")
-                     : strcmp(query, "status") == 0
-                         ? status(context)
-                         : failure("no such query; there is \"status\"");
-    json_decref(asked);
-    char *text = json_dumps(answer, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    json_decref(answer);
-    char *line = text ? realloc(text, strlen(text) + 2) : NULL;
-    if (!line) {
-        free(text);
-        return NULL;
-    }
-    return strcat(line, "\n");
 }

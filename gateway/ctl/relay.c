@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay: an order to one meter of the gateway on this machine, and what became of it.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bridges/base/clock.h"
+#include "gateway/ctl/ctl.h"
+#include "gateway/ctl/local.h"
+
+enum {
+    LOOK_MS = 100,        /* how often it is asked whether the order is over */
+    WAIT_MS = 300 * 1000, /* a valve takes a minute, a slow line its time */
+    QUESTION_MAX = 600
+};
+
+/* NULL: no answer, or no object; which was told. The caller's. */
+static json_t *ask(const struct ctl_options *options, const char *question) {
+    char *answer = malloc(LOCAL_ANSWER_MAX);
+    if (!answer) {
+        return NULL;
+    }
+    json_error_t error;
+    const struct ctl_options short_wait = {.local = options->local};
+    const ssize_t len = local_ask(&short_wait, question, answer);
+    json_t *out = len < 0 ? NULL : json_loadb(answer, (size_t)len, 0, &error);
+    free(answer);
+    if (len >= 0 && !json_is_object(out)) {
+        (void)fprintf(stderr, "metergatectl: %s: the answer is no JSON object\n",
+                      options->local);
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static bool is_true(const json_t *object, const char *key) {
+    return json_is_true(json_object_get(object, key));
+}
+
+/* false: the gateway says no, which is told. */
+static bool is_ok(const json_t *answer) {
+    if (answer && !is_true(answer, "ok")) {
+        (void)fprintf(stderr, "metergatectl: the gateway says: %s\n",
+                      local_text(json_object_get(answer, "error")).bytes);
+    }
+    return answer && is_true(answer, "ok");
+}
+
+/* The number of the order; 0: it was not taken, which was told. */
+static json_int_t give(const struct ctl_options *options, const char *meter,
+                       const char *action) {
+    json_t *order = json_pack("{ssssss}", "order", "relay", "meter", meter, "action", action);
+    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    char question[QUESTION_MAX];
+    const int len = snprintf(question, sizeof question, "%s\n", text ? text : "");
+    free(text);
+    json_decref(order);
+    if (!text || len < 0 || (size_t)len >= sizeof question) {
+        (void)fprintf(stderr, "metergatectl: relay: that is no name of a meter\n");
+        return 0;
+    }
+    json_t *answer = ask(options, question);
+    const json_int_t number =
+        is_ok(answer) ? json_integer_value(json_object_get(answer, "number")) : 0;
+    json_decref(answer);
+    return number;
+}
+
+/* What became of it; NULL: it is not known, which was told. The caller's. */
+static json_t *wait_for(const struct ctl_options *options, json_int_t number) {
+    struct clock clock;
+    char question[QUESTION_MAX];
+    clock_init(&clock);
+    const int64_t until_ms =
+        clock_mono_ms(&clock) + (options->timeout_ms ? options->timeout_ms : WAIT_MS);
+    (void)snprintf(question, sizeof question, "{\"query\":\"order\",\"number\":%lld}\n",
+                   (long long)number);
+    for (;;) {
+        json_t *answer = ask(options, question);
+        if (!is_ok(answer)) {
+            json_decref(answer);
+            return NULL;
+        }
+        if (is_true(answer, "over")) {
+            return answer;
+        }
+        json_decref(answer);
+        if (clock_mono_ms(&clock) >= until_ms) {
+            (void)fprintf(stderr,
+                          "metergatectl: relay: order %lld goes on; its end was not "
+                          "waited for\n",
+                          (long long)number);
+            return NULL;
+        }
+        (void)poll(NULL, 0, LOOK_MS);
+    }
+}
+
+/* --- telling it --------------------------------------------------------------------------- */
+
+static void print_line(const json_t *end, const char *key, const char *name) {
+    const json_t *value = json_object_get(end, key);
+    if (json_is_string(value)) {
+        (void)printf("%-12s %s\n", name, local_text(value).bytes);
+    }
+}
+
+static void print_text(const json_t *end) {
+    const bool is_valve = is_true(end, "valve");
+    print_line(end, "state", is_valve ? "valve" : "relay");
+    print_line(end, "command", "command");
+    print_line(end, "answer", "answer");
+    print_line(end, "verdict", "verdict");
+    print_line(end, "load", is_valve ? "flow" : "current");
+    if (is_true(end, "abnormal") || is_true(end, "battery_low") ||
+        is_true(end, "keeps_power")) {
+        (void)printf("%-12s%s%s%s\n", "says", is_true(end, "abnormal") ? " abnormal" : "",
+                     is_true(end, "battery_low") ? " battery low" : "",
+                     is_true(end, "keeps_power") ? " keeps power" : "");
+    }
+}
+
+static enum gw_exit tell(const struct ctl_options *options, const json_t *end) {
+    const bool is_verified = is_true(end, "verified");
+    if (options->json) {
+        char *text = json_dumps(end, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        (void)printf("%s\n", text ? text : "{}");
+        free(text);
+    } else {
+        print_text(end);
+    }
+    if (!is_verified) {
+        (void)fprintf(stderr, "metergatectl: relay: %s\n",
+                      local_text(json_object_get(end, "fault")).bytes);
+    }
+    return is_verified ? GW_EXIT_OK : GW_EXIT_FAILED;
+}
+
+enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments) {
+    if (!options->local) {
+        (void)fprintf(stderr, "metergatectl: relay: needs --local; see --help\n");
+        return GW_EXIT_USAGE;
+    }
+    const json_int_t number = give(options, arguments[0], arguments[1]);
+    json_t *end = number ? wait_for(options, number) : NULL;
+    const enum gw_exit code = end ? tell(options, end) : GW_EXIT_FAILED;
+    json_decref(end);
+    return code;
+}
