@@ -26,6 +26,7 @@
 #include "bridges/credential.h"
 #include "bridges/line.h"
 #include "bridges/meter_clock.h"
+#include "bridges/meter_state.h"
 #include "bridges/reading.h"
 
 enum {
@@ -153,6 +154,7 @@ struct plan {
     enum relay_state relay; /* after a relay action: as read back */
     struct relay_outcome outcome;
     struct meter_clock clock; /* after a clock action: as read */
+    struct meter_state state; /* of a poll: what the meter has told of itself so far */
     /* after take, missed, relay or clock: next waits for so much longer. The caller sleeps or
      * asks others meanwhile, and then sets now_ms. */
     int64_t wait_ms;

@@ -201,10 +201,18 @@ enum bridge_status cjt188_next(struct bridge_session *session, struct plan *plan
 
 /* --- replies ------------------------------------------------------------------------------ */
 
+static void take_state(struct plan *plan, const struct cjt188_explanation *explained) {
+    if (explained->has_status) {
+        const struct meter_state state = cjt188_state(plan->model, &explained->status);
+        plan->state = meter_state_over(&plan->state, &state);
+    }
+}
+
 static void take_points(struct plan *plan, const struct cjt188_explanation *explained,
                         struct samples *out) {
     const struct cjt188_progress *progress = cjt188_progress_of(plan);
     const struct cjt188_meter *meter = cjt188_meter_of(plan->model);
+    take_state(plan, explained);
     for (uint16_t i = progress->first; i < progress->next; i++) {
         int64_t micro = 0;
         const enum bridge_status status =

@@ -121,6 +121,8 @@ enum relay_state cjt188_supply_of(const struct cjt188_meter *meter,
 /* The valve by the maker's map, in the words of the standard. */
 enum cjt188_valve cjt188_valve_of(const struct cjt188_meter *meter,
                                   const struct cjt188_status *status);
+/* What ST says, pure: of a valve only where the model has one; of ST = FF FF nothing. */
+struct meter_state cjt188_state(const struct model *model, const struct cjt188_status *status);
 const struct cjt188_value *cjt188_value_named(const struct cjt188_explanation *explained,
                                               const char *name);
 

@@ -97,6 +97,26 @@ static enum bridge_status measure_status(const struct cjt188_meter *meter, bool 
     return BRIDGE_OK;
 }
 
+struct meter_state cjt188_state(const struct model *model, const struct cjt188_status *status) {
+    static const uint64_t bits[] = {[CJT188_IS_OPEN] = 0,
+                                    [CJT188_IS_CLOSED] = (uint64_t)1 << METER_VALVE_CLOSED,
+                                    [CJT188_IS_UNDEFINED] = (uint64_t)1 << METER_VALVE_MOVING,
+                                    [CJT188_IS_ABNORMAL] = (uint64_t)1 << METER_VALVE_ABNORMAL,
+                                    [CJT188_IS_UNKNOWN] = 0};
+    struct meter_state state = {0};
+    if (!status->is_known) {
+        return state;
+    }
+    state.known = meter_mask(METER_BATTERY_LOW);
+    state.bits = status->is_battery_low ? meter_mask(METER_BATTERY_LOW) : 0;
+    if (model->has_valve) {
+        state.known |= meter_mask(METER_VALVE_CLOSED) | meter_mask(METER_VALVE_MOVING) |
+                       meter_mask(METER_VALVE_ABNORMAL);
+        state.bits |= bits[cjt188_valve_of(cjt188_meter_of(model), status)];
+    }
+    return state;
+}
+
 /* --- values ------------------------------------------------------------------------------- */
 
 const struct cjt188_value *cjt188_value_named(const struct cjt188_explanation *explained,

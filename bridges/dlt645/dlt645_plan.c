@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bridges/dlt645/dlt645_explain.h"
+#include "bridges/dlt645/dlt645_state.h"
 #include "bridges/quantity.h"
 
 enum {
@@ -264,12 +265,24 @@ static const struct dlt645_value *find_value(const struct dlt645_values *values,
     return NULL;
 }
 
+/* A word tells more than the points that are cut out of it. */
+static void take_words(struct plan *plan, const struct dlt645_values *values) {
+    for (size_t i = 0; i < values->count; i++) {
+        const struct dlt645_value *value = &values->items[i];
+        if (!value->invalid && value->kind == DLT645_BITS) {
+            const struct meter_state state = dlt645_state(value->di, (uint16_t)value->bits);
+            plan->state = meter_state_over(&plan->state, &state);
+        }
+    }
+}
+
 static void take_points(struct plan *plan, const uint8_t *data, size_t len,
                         struct samples *out) {
     const struct dlt645_progress *progress = dlt645_progress_of(plan);
     struct dlt645_values values;
     dlt645_values_decode(dlt645_model_edition(plan->model), progress->di, data, len, true,
                          &values);
+    take_words(plan, &values);
     for (uint16_t i = progress->first; i < progress->next; i++) {
         const struct dlt645_point *point = dlt645_point_of(&plan->model->points[i]);
         const struct dlt645_value *value = find_value(&values, point->di);

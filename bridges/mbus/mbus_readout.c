@@ -102,16 +102,34 @@ static enum bridge_status take_records(const struct model *model,
 
 /* --- samples ----------------------------------------------------------------------------- */
 
+/* An error that passes, or an alarm of the application, which a fixed structure has not. */
+static bool warns(const struct mbus_header *header) {
+    return header->status & STATUS_TEMPORARY ||
+           (header->layout != MBUS_FIXED_HEADER &&
+            (header->status & STATUS_APPLICATION) >= STATUS_ERROR);
+}
+
 static uint8_t quality_of(const struct mbus_header *header) {
-    const uint8_t status = header->status;
     if (header->layout == MBUS_NO_HEADER) {
         return 0;
     }
-    const bool warns =
-        status & (STATUS_LOW_POWER | STATUS_TEMPORARY) ||
-        (header->layout != MBUS_FIXED_HEADER && (status & STATUS_APPLICATION) >= STATUS_ERROR);
-    return (uint8_t)((status & STATUS_PERMANENT ? READING_METER_FAULT : 0) |
-                     (warns ? READING_METER_WARNS : 0));
+    const bool is_doubtful = header->status & STATUS_LOW_POWER || warns(header);
+    return (uint8_t)((header->status & STATUS_PERMANENT ? READING_METER_FAULT : 0) |
+                     (is_doubtful ? READING_METER_WARNS : 0));
+}
+
+static void take_state(struct plan *plan, const struct mbus_header *header) {
+    const uint64_t battery = meter_mask(METER_BATTERY_LOW);
+    const uint64_t fault = meter_mask(METER_FAULT);
+    const uint64_t warning = meter_mask(METER_WARNS);
+    if (header->layout == MBUS_NO_HEADER) {
+        return;
+    }
+    const uint64_t bits = (header->status & STATUS_LOW_POWER ? battery : 0) |
+                          (header->status & STATUS_PERMANENT ? fault : 0) |
+                          (warns(header) ? warning : 0);
+    const struct meter_state state = {.known = battery | fault | warning, .bits = bits};
+    plan->state = meter_state_over(&plan->state, &state);
 }
 
 static unsigned count_bits(uint64_t bits) {
@@ -191,6 +209,7 @@ enum bridge_status mbus_take_telegram(struct plan *plan, const uint8_t *frame, s
     if (status != BRIDGE_OK) { /* what stands before the break may be misread as well */
         return status;
     }
+    take_state(plan, &header);
     give(plan, &harvest, quality_of(&header), out);
     *more = goes_on(mbus_progress_of(plan), &harvest);
     return BRIDGE_OK;

@@ -172,6 +172,38 @@ Test(cjt188_plan, one_answer_gives_all_points) {
     rig_close(&rig);
 }
 
+Test(cjt188_plan, the_status_is_a_state_of_the_meter) {
+    static const uint64_t valve = (uint64_t)1 << METER_VALVE_CLOSED |
+                                  (uint64_t)1 << METER_VALVE_MOVING |
+                                  (uint64_t)1 << METER_VALVE_ABNORMAL;
+    static const uint64_t low = (uint64_t)1 << METER_BATTERY_LOW;
+    static const struct {
+        const char *keys;
+        const char *st;
+        struct meter_state state;
+    } rows[] = {
+        {HOT, "00 00", {valve | low, 0}},
+        {HOT, "05 00", {valve | low, (uint64_t)1 << METER_VALVE_CLOSED | low}},
+        {HOT, "02 00", {valve | low, (uint64_t)1 << METER_VALVE_MOVING}},
+        {HOT, "03 00", {valve | low, (uint64_t)1 << METER_VALVE_ABNORMAL}},
+        {HOT, "ff ff", {0, 0}}, /* it does not say */
+        {HOT "valve_map: moving,", "01 00", {valve | low, (uint64_t)1 << METER_VALVE_MOVING}},
+        {HOT "valve_map: moving,", "02 00", {valve | low, (uint64_t)1 << METER_VALVE_CLOSED}},
+        {WATER, "05 00", {low, low}}, /* no valve: its bits mean nothing */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char say[200];
+        struct rig rig;
+        rig_open(&rig, rows[i].keys, VOLUME);
+        asked(&rig, ASK);
+        (void)snprintf(say, sizeof say, "%s %s", READING("56 34 12 00", ""), rows[i].st);
+        answered(&rig, 0x81, say);
+        cr_expect_eq(rig.plan.state.known, rows[i].state.known, "row %zu", i);
+        cr_expect_eq(rig.plan.state.bits, rows[i].state.bits, "row %zu", i);
+        rig_close(&rig);
+    }
+}
+
 Test(cjt188_plan, units_are_turned_into_those_of_the_quantity) {
     static const struct {
         const char *unit;

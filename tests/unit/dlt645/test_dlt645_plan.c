@@ -164,6 +164,20 @@ Test(dlt645_plan, a_block_is_asked_for_once_and_gives_all_its_points) {
     rig_close(&rig);
 }
 
+Test(dlt645_plan, a_status_word_says_more_than_its_points) {
+    struct rig rig;
+    rig_open(&rig, "", WORD("relay_state", ", bit: 4, invert: true"));
+    asked(&rig, 0x11, "03 05 00 04");
+    answered(&rig, 0x91, "03 05 00 04 50 02");
+    cr_expect_eq(sample(&rig, "relay_state"), 0);
+    cr_expect_eq(rig.plan.state.bits, (uint64_t)1 << METER_RELAY_OPEN |
+                                          (uint64_t)1 << METER_RELAY_ORDERED_OPEN |
+                                          (uint64_t)1 << METER_PREPAID_MONEY);
+    cr_expect(meter_knows(&rig.plan.state, METER_PRE_TRIP_ALARM));
+    cr_expect_not(meter_knows(&rig.plan.state, METER_PHASE_LOSS_A), "word 4 was not read");
+    rig_close(&rig);
+}
+
 Test(dlt645_plan, frames_that_follow_are_joined_and_decoded_once) {
     struct rig rig;
     rig_open(&rig, "", TOTAL ", " TARIFF_1);

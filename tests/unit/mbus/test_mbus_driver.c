@@ -67,15 +67,21 @@ Test(mbus_driver, the_status_byte_goes_with_the_value) {
     static const struct {
         const char *header;
         uint8_t quality;
+        uint64_t bits;
     } rows[] = {
-        {"78 56 34 12 77 04 0e 07 01 00 00 00 ", 0},
-        {"78 56 34 12 77 04 0e 07 01 01 00 00 ", 0}, /* busy */
-        {"78 56 34 12 77 04 0e 07 01 03 00 00 ", READING_METER_WARNS},
-        {"78 56 34 12 77 04 0e 07 01 04 00 00 ", READING_METER_WARNS},
-        {"78 56 34 12 77 04 0e 07 01 08 00 00 ", READING_METER_FAULT},
-        {"78 56 34 12 77 04 0e 07 01 10 00 00 ", READING_METER_WARNS},
-        {"78 56 34 12 77 04 0e 07 01 18 00 00 ", READING_METER_FAULT | READING_METER_WARNS},
-        {"78 56 34 12 77 04 0e 07 01 e0 00 00 ", 0}, /* the maker's */
+        {"78 56 34 12 77 04 0e 07 01 00 00 00 ", 0, 0},
+        {"78 56 34 12 77 04 0e 07 01 01 00 00 ", 0, 0}, /* busy */
+        {"78 56 34 12 77 04 0e 07 01 03 00 00 ", READING_METER_WARNS,
+         (uint64_t)1 << METER_WARNS},
+        {"78 56 34 12 77 04 0e 07 01 04 00 00 ", READING_METER_WARNS,
+         (uint64_t)1 << METER_BATTERY_LOW},
+        {"78 56 34 12 77 04 0e 07 01 08 00 00 ", READING_METER_FAULT,
+         (uint64_t)1 << METER_FAULT},
+        {"78 56 34 12 77 04 0e 07 01 10 00 00 ", READING_METER_WARNS,
+         (uint64_t)1 << METER_WARNS},
+        {"78 56 34 12 77 04 0e 07 01 18 00 00 ", READING_METER_FAULT | READING_METER_WARNS,
+         (uint64_t)1 << METER_FAULT | (uint64_t)1 << METER_WARNS},
+        {"78 56 34 12 77 04 0e 07 01 e0 00 00 ", 0, 0}, /* the maker's */
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct rig rig;
@@ -84,6 +90,8 @@ Test(mbus_driver, the_status_byte_goes_with_the_value) {
         cr_expect_eq(read_once(&rig, "", VOLUME, data), BRIDGE_OK);
         cr_assert_eq(rig.samples.count, 1);
         cr_expect_eq(rig.samples.items[0].quality, rows[i].quality, "row %zu", i);
+        cr_expect_eq(rig.plan.state.bits, rows[i].bits, "row %zu", i);
+        cr_expect(meter_knows(&rig.plan.state, METER_BATTERY_LOW), "row %zu", i);
     }
 }
 
