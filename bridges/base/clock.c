@@ -38,6 +38,8 @@ void clock_init_driven(struct clock *clock, int64_t (*read_mono_us)(void *),
     clock->context = context;
     atomic_init(&clock->floor_ms, floor_ms);
     atomic_init(&clock->floor_mono_us, read_mono_us(context));
+    atomic_init(&clock->held_ms, CLOCK_NOT_HELD);
+    atomic_init(&clock->was_synced, false);
 }
 
 void clock_init(struct clock *clock) {
@@ -53,16 +55,31 @@ int64_t clock_mono_ms(const struct clock *clock) {
     return clock_mono_us(clock) / 1000;
 }
 
+/* Behind the floor: what is held, or on from the floor. */
+static struct instant without_machine(const struct clock *clock, int64_t floor_ms) {
+    const int64_t held_ms = atomic_load(&clock->held_ms);
+    if (held_ms != CLOCK_NOT_HELD) {
+        return (struct instant){.at_ms = held_ms + clock_mono_ms(clock), .trust = CLOCK_HELD};
+    }
+    const int64_t since_us = atomic_load(&clock->floor_mono_us);
+    const int64_t run_ms = (clock_mono_us(clock) - since_us) / 1000;
+    return (struct instant){.at_ms = floor_ms + run_ms, .trust = CLOCK_UNSET};
+}
+
 struct instant clock_wall(struct clock *clock) {
     const int64_t wall_ms = clock->read_wall_ms(clock->context);
     const int64_t floor_ms = atomic_load(&clock->floor_ms);
     if (wall_ms < floor_ms) {
-        const int64_t since_us = atomic_load(&clock->floor_mono_us);
-        const int64_t run_ms = (clock_mono_us(clock) - since_us) / 1000;
-        return (struct instant){.at_ms = floor_ms + run_ms, .trust = CLOCK_UNSET};
+        return without_machine(clock, floor_ms);
     }
-    const bool synced = clock->read_synced(clock->context);
-    return (struct instant){.at_ms = wall_ms, .trust = synced ? CLOCK_SYNCED : CLOCK_HELD};
+    if (clock->read_synced(clock->context)) {
+        atomic_store(&clock->was_synced, true);
+        return (struct instant){.at_ms = wall_ms, .trust = CLOCK_SYNCED};
+    }
+    const bool is_held =
+        !atomic_load(&clock->was_synced) && atomic_load(&clock->held_ms) != CLOCK_NOT_HELD;
+    return is_held ? without_machine(clock, floor_ms)
+                   : (struct instant){.at_ms = wall_ms, .trust = CLOCK_HELD};
 }
 
 /* The moment first: a reader between the two may be late by what lies between the floors, and
@@ -72,4 +89,13 @@ void clock_raise_floor(struct clock *clock, int64_t floor_ms) {
         atomic_store(&clock->floor_mono_us, clock_mono_us(clock));
         atomic_store(&clock->floor_ms, floor_ms);
     }
+}
+
+bool clock_hold(struct clock *clock, int64_t at_ms) {
+    if (clock_wall(clock).trust == CLOCK_SYNCED || atomic_load(&clock->was_synced) ||
+        at_ms < atomic_load(&clock->floor_ms)) {
+        return false;
+    }
+    atomic_store(&clock->held_ms, at_ms - clock_mono_ms(clock));
+    return true;
 }

@@ -134,6 +134,49 @@ Test(clock, unset_time_counts_on_from_the_moment_the_floor_was_raised) {
     assert_wall(&clock, FLOOR_MS + 10 * DAY_MS + HOUR_MS, CLOCK_UNSET);
 }
 
+Test(clock, a_held_time_goes_before_the_machines_and_is_never_synchronised) {
+    static const int64_t walls[] = {0 /* no RTC */,
+                                    1767225600000 + 60000 /* where it stopped */};
+    for (size_t i = 0; i < sizeof walls / sizeof *walls; i++) {
+        struct hands hands = {.mono_us = 5000000, .wall_ms = walls[i]};
+        struct clock clock;
+        start(&clock, &hands);
+        cr_expect(clock_hold(&clock, FLOOR_MS + DAY_MS));
+        assert_wall(&clock, FLOOR_MS + DAY_MS, CLOCK_HELD);
+        run_ms(&hands, HOUR_MS);
+        assert_wall(&clock, FLOOR_MS + DAY_MS + HOUR_MS, CLOCK_HELD);
+        cr_expect(clock_hold(&clock, FLOOR_MS + 2 * DAY_MS));
+        assert_wall(&clock, FLOOR_MS + 2 * DAY_MS, CLOCK_HELD);
+    }
+}
+
+Test(clock, a_time_server_ends_what_is_held_for_good) {
+    struct hands hands = {.wall_ms = 0};
+    struct clock clock;
+    start(&clock, &hands);
+    cr_expect(clock_hold(&clock, FLOOR_MS + DAY_MS));
+    hands.wall_ms = FLOOR_MS + 3 * DAY_MS;
+    hands.is_synced = true;
+    assert_wall(&clock, FLOOR_MS + 3 * DAY_MS, CLOCK_SYNCED);
+    hands.is_synced = false; /* lost again: the machine goes on from the server's time */
+    assert_wall(&clock, FLOOR_MS + 3 * DAY_MS, CLOCK_HELD);
+    cr_expect_not(clock_hold(&clock, FLOOR_MS + 4 * DAY_MS));
+    assert_wall(&clock, FLOOR_MS + 3 * DAY_MS, CLOCK_HELD);
+}
+
+Test(clock, nothing_is_held_against_a_time_server_or_behind_the_floor) {
+    struct hands hands = {.wall_ms = FLOOR_MS + HOUR_MS, .is_synced = true};
+    struct clock clock;
+    start(&clock, &hands);
+    cr_expect_not(clock_hold(&clock, FLOOR_MS + DAY_MS));
+    assert_wall(&clock, FLOOR_MS + HOUR_MS, CLOCK_SYNCED);
+    hands = (struct hands){.wall_ms = 0};
+    start(&clock, &hands);
+    cr_expect_not(clock_hold(&clock, FLOOR_MS - 1));
+    assert_wall(&clock, FLOOR_MS, CLOCK_UNSET);
+    cr_expect(clock_hold(&clock, FLOOR_MS));
+}
+
 Test(clock, the_monotonic_side_ignores_every_step) {
     struct hands hands = {.mono_us = 123456789, .wall_ms = FLOOR_MS};
     struct clock clock;
