@@ -6,8 +6,9 @@ enum { DAY_S = 86400, FIRST_YEAR = 1970, LAST_YEAR = 2099, THURSDAY = 4 };
 /* Farther from midnight than a broadcast can move a clock: none jumps over the end of a day. */
 enum { TOLERANCE_S = 30, BROADCAST_MAX_S = 300, MIDNIGHT_S = 600 };
 
-const struct meter_clock_rule meter_clock_dlt645 = {TOLERANCE_S, BROADCAST_MAX_S, MIDNIGHT_S};
-const struct meter_clock_rule meter_clock_cjt188 = {TOLERANCE_S, 0, MIDNIGHT_S};
+const struct meter_clock_rule meter_clock_dlt645 = {TOLERANCE_S, BROADCAST_MAX_S, MIDNIGHT_S,
+                                                    false};
+const struct meter_clock_rule meter_clock_cjt188 = {TOLERANCE_S, 0, MIDNIGHT_S, true};
 
 static int64_t day_of(int64_t civil_s) {
     return civil_s / DAY_S - (civil_s % DAY_S < 0);

@@ -48,6 +48,7 @@ struct meter_clock_rule {
     int64_t tolerance_s;     /* a smaller error is left alone */
     int64_t broadcast_max_s; /* a larger one is not moved by a broadcast; 0 = there is none */
     int64_t midnight_s;      /* so close to midnight nothing is set: days are settled then */
+    bool is_optional;        /* a meter that gives no time has no clock, and nothing is wrong */
 };
 
 /* DL/T 645: at most 5 minutes by broadcast, once a day (2007: 5.2.3, C = 08). */
