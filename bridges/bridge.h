@@ -183,7 +183,8 @@ struct bridge_session;
 enum frame_role { FRAME_REPLY, FRAME_REQUEST };
 
 struct bridge {
-    const char *name;                  /* required; as in model files */
+    const char *name;  /* required; as in model files */
+    bool has_weak_sum; /* of 8 bits: a damaged frame may pass it, and doubt.h reads again */
     const struct schema *model_schema; /* required; keys of a model, into model.notes */
     const struct schema *point_schema; /* required; keys of a point, into model_point.notes */
 

@@ -139,6 +139,7 @@ static const struct schema point_schema = {point_fields, COUNT(point_fields), NU
 
 extern const struct bridge cjt188_bridge;
 const struct bridge cjt188_bridge = {.name = "cjt188",
+                                     .has_weak_sum = true,
                                      .model_schema = &model_schema,
                                      .point_schema = &point_schema,
                                      .address = address,

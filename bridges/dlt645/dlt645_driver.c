@@ -155,6 +155,7 @@ static const struct schema point_schema = {point_fields, COUNT(point_fields), NU
 
 extern const struct bridge dlt645_bridge;
 const struct bridge dlt645_bridge = {.name = "dlt645",
+                                     .has_weak_sum = true,
                                      .model_schema = &model_schema,
                                      .point_schema = &point_schema,
                                      .address = address,

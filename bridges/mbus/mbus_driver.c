@@ -25,6 +25,7 @@ static void close_session(struct bridge_session *session) {
 
 extern const struct bridge mbus_bridge;
 const struct bridge mbus_bridge = {.name = "mbus",
+                                   .has_weak_sum = true,
                                    .model_schema = &mbus_model_schema,
                                    .point_schema = &mbus_point_schema,
                                    .address = mbus_address,

@@ -32,7 +32,8 @@ enum gw_status bus_new(const struct bus_config *config, struct bus **out) {
     bus->config = *config;
     bus->planned = calloc(count, sizeof *bus->planned);
     bus->watches = calloc(count, sizeof *bus->watches);
-    if (!bus->planned || !bus->watches || open_sessions(bus) != GW_OK) {
+    bus->doubts = calloc(count, sizeof *bus->doubts);
+    if (!bus->planned || !bus->watches || !bus->doubts || open_sessions(bus) != GW_OK) {
         bus_free(bus);
         return GW_ENOMEM;
     }
@@ -64,6 +65,7 @@ void bus_free(struct bus *bus) {
     }
     free(bus->planned);
     free(bus->watches);
+    free(bus->doubts);
     free(bus);
 }
 

@@ -120,23 +120,14 @@ void bus_poll_drop(struct bus *bus, struct poll *poll) {
 
 /* --- one exchange ------------------------------------------------------------------------- */
 
-/* No accepted reply: as a rule the other requests would cost a timeout each. false: it is
- * over. */
-static bool take_silence(struct poll *poll, struct bridge_session *session,
-                         const struct exchange *exchange) {
-    struct errand *errand = &poll->errand;
-    const struct bridge *bridge = errand->meter->model->bridge;
-    return bridge->missed && bridge->missed(session, &errand->plan, exchange, errand->status);
-}
-
 /* false: the poll is over. */
-static bool take_reply(struct bus *bus, struct poll *poll, struct bridge_session *session,
-                       const struct exchange *exchange, const uint8_t *frame, size_t len) {
+static bool take_reply(struct bus *bus, struct poll *poll, const struct exchange *exchange,
+                       const uint8_t *frame, size_t len) {
     struct errand *errand = &poll->errand;
     struct samples samples;
     poll->answered = true;
-    errand->status = errand->meter->model->bridge->take(session, &errand->plan, exchange, frame,
-                                                        len, &samples);
+    errand->status =
+        doubt_take(&bus->doubts[errand->index], &errand->plan, exchange, frame, len, &samples);
     if (!is_right_meter(bus, poll)) {
         poll->is_wrong = true;
         return false;
@@ -151,13 +142,13 @@ static bool take_reply(struct bus *bus, struct poll *poll, struct bridge_session
 void bus_poll_step(struct bus *bus, struct poll *poll) {
     struct errand *errand = &poll->errand;
     const struct bridge *bridge = errand->meter->model->bridge;
-    struct bridge_session *session = bus->sessions[bridge_index(bridge)];
+    struct doubt *doubt = &bus->doubts[errand->index];
     struct exchange exchange;
     uint8_t frame[BRIDGE_FRAME_MAX];
     size_t len = 0;
     bus->last = poll;
     errand->plan.now_ms = clock_mono_ms(bus->config.clock);
-    if (bridge->next(session, &errand->plan, &exchange) != BRIDGE_OK) {
+    if (doubt_next(doubt, &errand->plan, &exchange) != BRIDGE_OK) {
         finish(bus, poll);
         return;
     }
@@ -167,9 +158,10 @@ void bus_poll_step(struct bus *bus, struct poll *poll) {
         bus_lose_line(bus, errand->status);
         return;
     }
+    /* after silence, as a rule, the other requests would cost a timeout each */
     const bool goes_on = errand->status == BRIDGE_OK
-                             ? take_reply(bus, poll, session, &exchange, frame, len)
-                             : take_silence(poll, session, &exchange);
+                             ? take_reply(bus, poll, &exchange, frame, len)
+                             : doubt_missed(doubt, &errand->plan, &exchange, errand->status);
     if (goes_on) {
         errand_rest(bus, errand);
     } else {
@@ -219,6 +211,9 @@ static struct poll *begin(struct bus *bus, int64_t now_us, int64_t *until_us) {
     *poll = (struct poll){0};
     planner_take(&bus->planner, index);
     errand_begin(bus, &poll->errand, (uint32_t)index);
+    poll->errand.plan.now_ms = now_us / 1000;
+    doubt_begin(&bus->doubts[index], &bus->doubt_line,
+                bus->sessions[bridge_index(poll->errand.meter->model->bridge)]);
     return poll;
 }
 

@@ -10,6 +10,7 @@
 #ifndef GATEWAY_POLL_BUS_STATE_H
 #define GATEWAY_POLL_BUS_STATE_H
 
+#include "bridges/doubt.h"
 #include "gateway/poll/bus.h"
 
 enum { BUS_POLLS_MAX = 8 /* in hand: one goes on, the others wait for their meters */ };
@@ -67,6 +68,8 @@ struct bus {
     struct planner planner;
     struct planner_meter *planned;
     struct watch *watches;
+    struct doubt *doubts; /* by the meter's index */
+    struct doubt_line doubt_line;
     struct bridge_session *sessions[BRIDGES_MAX];
     int64_t retry_us;     /* wait before the next try to open */
     int64_t open_at_us;   /* not before */
