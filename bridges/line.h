@@ -9,7 +9,8 @@
  *
  * The port is opened exclusively (TIOCEXCL and flock) and raw; several baud rates and framings
  * may share one line, set before a transaction and read back. All waits end at a deadline of
- * the monotonic clock. A line belongs to one thread at a time.
+ * the monotonic clock. On a line with parity a character that fails it is not given out, so
+ * that its frame is too short and never accepted. A line belongs to one thread at a time.
  *
  * libserialport 0.1.1 is not used for this: it measures timeouts on the wall clock, opens no
  * pty and locks nothing. It serves the list of ports and their USB identity (ports.h).
@@ -72,7 +73,8 @@ struct line_ops {
 struct line {
     const struct line_ops *ops;
     const struct clock *clock;
-    bool is_packet; /* frames come whole: no character times, no silences */
+    bool is_packet;  /* frames come whole: no character times, no silences */
+    uint64_t broken; /* characters with a wrong parity that were not given out, so far */
 };
 
 /* A way to reach a line by a prefix of its path; see lines.def. */

@@ -15,6 +15,7 @@
 
 #include "bridges/base/wait.h"
 #include "bridges/line.h"
+#include "bridges/parity.h"
 #include "bridges/ports.h"
 
 enum { PTY_MAJOR_FIRST = 136, PTY_MAJOR_LAST = 143, WRITE_WAIT_US = 1000000 };
@@ -24,6 +25,7 @@ struct serial {
     int fd;
     bool drives_rts;
     struct line_settings settings; /* in force */
+    struct parity_marks marks;
     bool is_pty; /* drops parity and framing in silence (RELIABILITY: limits of the bench) */
 };
 
@@ -54,6 +56,16 @@ static tcflag_t framing_flags(const struct line_settings *settings) {
     return flags;
 }
 
+static bool has_parity(const struct line_settings *settings) {
+    return settings->parity == 'E' || settings->parity == 'O';
+}
+
+/* A character with a wrong parity is marked and then not taken: left to itself the port gives
+ * it out as if nothing were wrong with it, and a sum of 8 bits may see nothing. */
+static tcflag_t input_flags(const struct line_settings *settings) {
+    return has_parity(settings) ? INPCK | PARMRK : 0;
+}
+
 static enum bridge_status serial_set(struct line *line, const struct line_settings *settings) {
     struct serial *serial = serial_of(line);
     struct termios tio;
@@ -63,7 +75,8 @@ static enum bridge_status serial_set(struct line *line, const struct line_settin
     const tcflag_t framing = framing_flags(settings);
     const speed_t speed = speed_of(settings->baud);
     cfmakeraw(&tio);
-    tio.c_iflag = 0; /* cfmakeraw leaves flow control as another program set it */
+    tio.c_iflag =
+        input_flags(settings); /* cfmakeraw leaves flow control as another program set it */
     tio.c_cflag &= ~(tcflag_t)(CSIZE | PARENB | PARODD | CSTOPB | CRTSCTS | HUPCL);
     tio.c_cflag |= framing | CREAD | CLOCAL;
     tio.c_cc[VMIN] = 0;
@@ -83,6 +96,7 @@ static enum bridge_status serial_set(struct line *line, const struct line_settin
     const tcflag_t mask = CSIZE | PARENB | PARODD | CSTOPB;
     const bool as_asked = cfgetospeed(&got) == speed && (got.c_cflag & mask) == framing;
     serial->settings = *settings;
+    serial->marks.held = 0;
     return as_asked || serial->is_pty ? BRIDGE_OK : BRIDGE_EPORT;
 }
 
@@ -120,6 +134,15 @@ static enum bridge_status serial_write(struct line *line, const uint8_t *buf, si
     return ioctl(serial->fd, TIOCMBIC, &rts) == 0 ? status : BRIDGE_EGONE;
 }
 
+static size_t unmark(struct serial *serial, uint8_t *buf, size_t len) {
+    if (!has_parity(&serial->settings)) {
+        return len;
+    }
+    const size_t count = parity_unmark(&serial->marks, buf, len);
+    serial->line.broken = serial->marks.broken;
+    return count;
+}
+
 static enum bridge_status serial_read(struct line *line, uint8_t *buf, size_t cap,
                                       int64_t deadline_us, size_t *got) {
     struct serial *serial = serial_of(line);
@@ -130,10 +153,11 @@ static enum bridge_status serial_read(struct line *line, uint8_t *buf, size_t ca
         }
         const ssize_t n = read(serial->fd, buf, cap);
         if (n > 0) {
-            *got = (size_t)n;
-            return BRIDGE_OK;
-        }
-        if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            *got = unmark(serial, buf, (size_t)n);
+            if (*got > 0) {
+                return BRIDGE_OK;
+            }
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
             return BRIDGE_EGONE; /* readable without bytes: hung up */
         }
     }

@@ -16,6 +16,7 @@ struct inbox {
     size_t missing;  /* bytes until the frame in progress is whole; 0 = unknown */
     int64_t seen_us; /* when a byte was seen to come */
     size_t since;    /* bytes taken after that one */
+    uint64_t broken; /* of the line, when it began */
     bool damaged;
     bool foreign;
 };
@@ -203,7 +204,7 @@ static void note_arrival(const struct transact *transact, struct inbox *inbox, s
 /* The deadline has passed: what the bytes that came were. */
 static enum bridge_status verdict(struct transact *transact, const struct inbox *inbox) {
     transact->counts.noise_bytes += inbox->len;
-    if (inbox->damaged) {
+    if (inbox->damaged || transact->line->broken != inbox->broken) {
         return BRIDGE_ECHECKSUM;
     }
     return inbox->foreign ? BRIDGE_EMISMATCH : BRIDGE_ETIMEOUT;
@@ -213,7 +214,7 @@ static enum bridge_status verdict(struct transact *transact, const struct inbox 
 static enum bridge_status collect(struct transact *transact, const struct bridge *bridge,
                                   const struct exchange *exchange, int64_t deadline_us,
                                   uint8_t *frame, size_t *len) {
-    struct inbox inbox = {0};
+    struct inbox inbox = {.broken = transact->line->broken};
     for (;;) {
         size_t got = 0;
         const bool has_slept = sleep_missing(transact, &inbox, deadline_us);

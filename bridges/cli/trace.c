@@ -98,6 +98,7 @@ static enum bridge_status trace_read(struct line *line, uint8_t *buf, size_t cap
     struct trace *trace = trace_of(line);
     const enum bridge_status status =
         trace->inner->ops->read(trace->inner, buf, cap, deadline_us, got);
+    line->broken = trace->inner->broken;
     if (status == BRIDGE_OK) {
         hear(trace, buf, *got);
     }

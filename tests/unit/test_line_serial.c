@@ -196,6 +196,44 @@ Test(line_serial, sets_every_baud_rate) {
     pty_close(&pty);
 }
 
+/* A pty has no parity, so that nothing can be marked here: what the kernel is asked for, and
+ * that FF, which it then doubles, comes through as it was. What marks become is in test_parity.
+ */
+Test(line_serial, with_parity_a_wrong_one_is_marked) {
+    static const struct {
+        struct line_settings settings;
+        tcflag_t flags;
+    } rows[] = {{{2400, 8, 'E', 1}, INPCK | PARMRK},
+                {{9600, 8, 'N', 1}, 0},
+                {{9600, 8, 'O', 1}, INPCK | PARMRK},
+                {{9600, 7, 'E', 1}, INPCK | PARMRK},
+                {{9600, 8, 'N', 2}, 0}};
+    struct pty pty;
+    pty_open(&pty);
+    struct clock clock;
+    struct line *line = NULL;
+    open_line(pty.path, &clock, &line);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static const uint8_t sent[] = {0xff, 0x00, 0x41, 0xff, 0xff, 0x16};
+        uint8_t got[sizeof sent + 1] = {0};
+        struct termios tio;
+        cr_assert_eq(line->ops->set(line, &rows[i].settings), BRIDGE_OK, "row %zu", i);
+        cr_assert_eq(tcgetattr(pty.slave, &tio), 0);
+        cr_expect_eq(tio.c_iflag & (INPCK | PARMRK | IGNPAR | IGNBRK | BRKINT), rows[i].flags,
+                     "row %zu", i);
+        cr_assert_eq(write(pty.master, sent, sizeof sent), (ssize_t)sizeof sent);
+        const int64_t deadline_us = clock_mono_us(&clock) + BOUNDED_US;
+        for (size_t have = 0, n = 0; have < sizeof sent; have += n) {
+            cr_assert_eq(line->ops->read(line, got + have, sizeof got - have, deadline_us, &n),
+                         BRIDGE_OK, "row %zu", i);
+        }
+        cr_expect_arr_eq(got, sent, sizeof sent, "row %zu", i);
+        cr_expect_eq(line->broken, 0);
+    }
+    line_close(line);
+    pty_close(&pty);
+}
+
 /* The kernel's ptys force CS8 and drop parity; the bench must go on all the same. */
 Test(line_serial, tolerates_a_pty_that_drops_the_framing) {
     static const struct line_settings rows[] = {

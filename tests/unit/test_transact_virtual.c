@@ -35,6 +35,7 @@ struct bus {
     bool loses_collisions;    /* a request that meets an answer on the wire is not heard */
     enum bridge_status fault; /* of every write, when not BRIDGE_OK */
     enum bridge_status set_fault;
+    uint64_t breaks;       /* characters of the next answer that come with a wrong parity */
     bool is_flooded;       /* a read always brings bytes, however late it is */
     const uint8_t *answer; /* a whole frame, whatever is asked; NULL: what a register holds */
     size_t answer_len;
@@ -136,6 +137,11 @@ static enum bridge_status bus_read(struct line *line, uint8_t *buf, size_t cap,
         return BRIDGE_OK;
     }
     bus->now_us++;
+    for (; bus->breaks > 0 && bus->count > 0 && bus->queue[0].at_us <= deadline_us;
+         bus->breaks--) {
+        memmove(bus->queue, bus->queue + 1, --bus->count * sizeof *bus->queue);
+        line->broken++;
+    }
     if (bus->count == 0 ||
         (bus->queue[0].at_us > bus->now_us && bus->queue[0].at_us > deadline_us)) {
         bus->now_us = bus->now_us > deadline_us ? bus->now_us : deadline_us;
@@ -298,6 +304,19 @@ Test(transact_virtual, a_reply_may_hold_what_looks_like_another_frame) {
     cr_assert_arr_eq(frame, reply, sizeof reply);
     cr_assert_eq(transact.counts.foreign, 0);
     bus_done();
+}
+
+/* What is left of the answer is too short: that is damage, and no silence. */
+Test(transact_virtual, an_answer_with_a_wrong_parity_is_damaged) {
+    for (uint64_t breaks = 1; breaks <= REPLY_BYTES; breaks++) {
+        uint32_t value = 0;
+        bus_open();
+        bus.breaks = breaks;
+        cr_expect_eq(ask(1, REGISTER_1, &value), BRIDGE_ECHECKSUM, "%d", (int)breaks);
+        cr_expect_eq(transact.counts.damaged, 1);
+        cr_expect_eq(ask(1, REGISTER_1, &value), BRIDGE_OK, "the next one is whole");
+        bus_done();
+    }
 }
 
 Test(transact_virtual, no_late_answer_is_ever_taken_for_another, .timeout = 110) {
