@@ -2,11 +2,11 @@
 /*
  * relay: an order to one meter of the gateway on this machine, and what became of it.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bridges/base/clock.h"
+#include "bridges/base/wait.h"
 #include "gateway/ctl/ctl.h"
 #include "gateway/ctl/local.h"
 
@@ -70,7 +70,7 @@ static json_int_t give(const struct ctl_options *options, const char *meter,
 }
 
 /* What became of it; NULL: it is not known, which was told. The caller's. */
-static json_t *wait_for(const struct ctl_options *options, json_int_t number) {
+static json_t *await_order(const struct ctl_options *options, json_int_t number) {
     struct clock clock;
     char question[QUESTION_MAX];
     clock_init(&clock);
@@ -95,7 +95,7 @@ static json_t *wait_for(const struct ctl_options *options, json_int_t number) {
                           (long long)number);
             return NULL;
         }
-        (void)poll(NULL, 0, LOOK_MS);
+        wait_until(clock_mono_us(&clock) + LOOK_MS * 1000);
     }
 }
 
@@ -145,7 +145,7 @@ enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments) {
         return GW_EXIT_USAGE;
     }
     const json_int_t number = give(options, arguments[0], arguments[1]);
-    json_t *end = number ? wait_for(options, number) : NULL;
+    json_t *end = number ? await_order(options, number) : NULL;
     const enum gw_exit code = end ? tell(options, end) : GW_EXIT_FAILED;
     json_decref(end);
     return code;

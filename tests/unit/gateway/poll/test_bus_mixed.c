@@ -333,7 +333,7 @@ Test(bus_mixed, no_value_crosses_over_between_meters_and_protocols) {
         .site = &site, .clock = &driven, .open = open_wire, .emit = take_mail};
     cr_assert_eq(bus_new(&config, &bus), GW_OK);
     is_calm = true;
-    run(bus, 3 * METERS);
+    run(bus, 12 * METERS);
     for (unsigned i = 0; i < METERS; i++) {
         cr_expect(given[i][0] > 0 && given[i][1] > 0, "meter %u on a calm line", i);
     }

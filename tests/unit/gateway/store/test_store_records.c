@@ -430,12 +430,14 @@ Records_Test(a_store_of_the_version_before_gets_its_streams) {
     store = NULL;
     sqlite3 *raw;
     cr_assert_eq(sqlite3_open(config.path, &raw), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(raw,
-                              "DROP TABLE record; DROP TABLE blob; DROP TABLE applied;"
-                              "DELETE FROM meta WHERE key LIKE 'acked!_%' ESCAPE '!'"
-                              " OR key LIKE 'ledger%'; PRAGMA user_version = 2",
-                              NULL, NULL, NULL),
-                 SQLITE_OK);
+    cr_assert_eq(
+        sqlite3_exec(
+            raw,
+            "DROP TABLE record; DROP TABLE blob; DROP TABLE applied; DROP TABLE lockout;"
+            "DELETE FROM meta WHERE key LIKE 'acked!_%' ESCAPE '!'"
+            " OR key LIKE 'ledger%'; PRAGMA user_version = 2",
+            NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(raw);
     cr_assert_eq(store_open(&config, &driven.clock, &store, error), GW_OK, "%s", error);
     cr_assert_eq(store_head(store), 1);
