@@ -65,7 +65,10 @@ enum gw_status fleet_add(struct fleet *fleet, const struct mirror_gateway *row,
         free(gateway);
         return GW_ENOMEM;
     }
-    *gateway = (struct gateway){.row = *row, .durable = *row, .look_at_ms = INT64_MAX};
+    *gateway = (struct gateway){.row = *row, .durable = *row};
+    for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+        gateway->streams[i].look_at_ms = INT64_MAX;
+    }
     const size_t at = place_of(fleet, row->name);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
     const size_t behind_bytes = (fleet->count - at) * sizeof *fleet->gateways;

@@ -16,24 +16,29 @@
 enum { FLEET_MAX = 20000 };
 
 /* Moments are monotonic milliseconds. */
+struct gateway_stream {
+    uint64_t head;      /* newest record the gateway says it has; 0 = not told */
+    int64_t look_at_ms; /* if head is still ahead then, ask again; INT64_MAX = never */
+    bool is_missing;    /* records are missing, and it was said */
+    bool is_behind;     /* head lies before what we have, and it was said */
+    bool is_broken;     /* ledger: what came does not fit its chain, and it was said */
+    bool wants_resend;
+    int64_t resend_not_before_ms;
+};
+
 struct gateway {
     struct mirror_gateway row;     /* what counts once the open transaction is committed */
     struct mirror_gateway durable; /* what is committed */
     bool is_dirty;                 /* row differs from its table */
 
     bool wants_ack; /* the next answer carries through ... */
-    bool wants_resend;
     bool wants_ping;
     bool wants_birth;
     uint64_t ping;
-    int64_t resend_not_before_ms;
     int64_t birth_not_before_ms;
     uint8_t born[WIRE_BOOT_ID_BYTES]; /* the boot whose birth was seen last */
 
-    uint64_t head;      /* newest reading record the gateway says it has; 0 = not told */
-    int64_t look_at_ms; /* if head is still ahead then, ask again; INT64_MAX = never */
-    bool is_missing;    /* records are missing, and it was said */
-    bool is_behind;     /* head lies before what we have, and it was said */
+    struct gateway_stream streams[WIRE_STREAMS + 1]; /* by enum wire_stream */
 };
 
 struct fleet {

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
-#include "gateway/headend/fleet.h"
-#include "gateway/sync/wire.h"
+#include "gateway/headend/headend_inside.h"
 
 enum {
     RESEND_PAUSE_MS = 1000, /* between two requests to one gateway */
@@ -19,38 +18,6 @@ enum {
     LOG_EVERY = 100,  /* refusals of one kind between two lines */
     ACK_MAX = 1024,   /* bytes of an acknowledgement */
     SEALED_MAX = 1536 /* ... and with its signature */
-};
-
-#define never INT64_MAX
-
-struct headend {
-    struct headend_config config;
-    struct fleet fleet;
-    struct headend_counters counters;
-    bool is_link_up;
-    bool is_open;            /* a transaction */
-    int64_t flush_at_ms;     /* never = nothing to commit or to answer */
-    int64_t look_at_ms;      /* next look for gateways that stall */
-    int64_t refuse_until_ms; /* while the disk is full */
-    bool is_full;
-    size_t answer_next; /* whose turn it is, so that a full outbox starves nobody */
-    struct wire_scratch scratch;
-    union {
-        struct wire_record record;
-        struct wire_now now;
-        struct wire_birth birth;
-        struct wire_heartbeat heartbeat;
-        struct wire_state state;
-    } in;
-};
-
-/* A message as it came. */
-struct message {
-    const char *topic;
-    const char *gateway; /* out of the topic */
-    const uint8_t *payload;
-    size_t len;
-    bool is_fresh; /* not possibly retained since long ago */
 };
 
 static int64_t now_ms(const struct headend *headend) {
@@ -73,7 +40,7 @@ static const char *refusal_text(enum headend_refusal refusal) {
     return texts[refusal];
 }
 
-static void refuse(struct headend *headend, enum headend_refusal refusal, const char *topic) {
+void headend_refuse(struct headend *headend, enum headend_refusal refusal, const char *topic) {
     const uint64_t count = ++headend->counters.refused[refusal];
     if (count == 1 || count % LOG_EVERY == 0) {
         log_warn("message refused", "why=\"%s\" topic=%s count=%" PRIu64, refusal_text(refusal),
@@ -110,8 +77,7 @@ static void forget_group(struct headend *headend) {
     }
 }
 
-/* Turns a failure of the store before COMMIT into what to do about it. */
-static enum gw_status settle(struct headend *headend, enum gw_status status) {
+enum gw_status headend_settle(struct headend *headend, enum gw_status status) {
     if (status == GW_OK) {
         return GW_OK;
     }
@@ -163,7 +129,7 @@ static enum gw_status commit(struct headend *headend) {
     }
     enum gw_status status = save_gateways(headend);
     if (status != GW_OK) {
-        return settle(headend, status);
+        return headend_settle(headend, status);
     }
     status = mirror_commit(headend->config.mirror);
     if (status != GW_OK) {
@@ -178,20 +144,51 @@ static enum gw_status commit(struct headend *headend) {
 /* --- answering --------------------------------------------------------------------------- */
 
 /* At most one request a second: what is under way already also arrives out of place. */
-static void want_resend(struct headend *headend, struct gateway *gateway) {
+static void want_resend(struct headend *headend, struct gateway_stream *stream) {
     const int64_t at_ms = now_ms(headend);
-    if (at_ms >= gateway->resend_not_before_ms) {
-        gateway->resend_not_before_ms = at_ms + RESEND_PAUSE_MS;
-        gateway->wants_resend = true;
+    if (at_ms >= stream->resend_not_before_ms) {
+        stream->resend_not_before_ms = at_ms + RESEND_PAUSE_MS;
+        stream->wants_resend = true;
         want_flush(headend);
     }
 }
 
+static bool wants_resend(const struct gateway *gateway) {
+    bool any = false;
+    for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+        any |= gateway->streams[i].wants_resend;
+    }
+    return any;
+}
+
 static void want_nothing(struct gateway *gateway) {
     gateway->wants_ack = false;
-    gateway->wants_resend = false;
     gateway->wants_ping = false;
     gateway->wants_birth = false;
+    for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+        gateway->streams[i].wants_resend = false;
+    }
+}
+
+/* Has the gateway spoken of this stream? Of the readings in any case. */
+static bool is_used(const struct gateway *gateway, int stream) {
+    return stream == WIRE_READINGS || gateway->durable.through[stream] > 0 ||
+           gateway->streams[stream].head > 0;
+}
+
+/* Where the streams stand. */
+static void add_positions(const struct gateway *gateway, struct wire_ack *ack) {
+    const struct mirror_gateway *row = &gateway->durable;
+    for (int i = WIRE_READINGS; row->epoch > 0 && i <= WIRE_STREAMS; i++) {
+        if (is_used(gateway, i)) {
+            ack->through[ack->through_count++] =
+                (struct wire_position){(enum wire_stream)i, row->epoch, row->through[i]};
+        }
+        if (gateway->streams[i].wants_resend) {
+            ack->resend[ack->resend_count++] =
+                (struct wire_position){(enum wire_stream)i, row->epoch, row->through[i] + 1};
+        }
+    }
 }
 
 static enum gw_status seal_answer(struct headend *headend, const struct gateway *gateway,
@@ -202,12 +199,7 @@ static enum gw_status seal_answer(struct headend *headend, const struct gateway 
                            .wants_birth = gateway->wants_birth};
     (void)snprintf(ack.operator_id, sizeof ack.operator_id, "%s", headend->config.operator_id);
     (void)snprintf(ack.gateway, sizeof ack.gateway, "%s", row->name);
-    if (row->epoch > 0) {
-        ack.through_count = 1;
-        ack.through[0] = (struct wire_position){WIRE_READINGS, row->epoch, row->through};
-        ack.resend_count = gateway->wants_resend ? 1 : 0;
-        ack.resend[0] = (struct wire_position){WIRE_READINGS, row->epoch, row->through + 1};
-    }
+    add_positions(gateway, &ack);
     uint8_t payload[ACK_MAX];
     size_t payload_len = 0;
     const enum gw_status status = wire_ack_encode(&ack, payload, sizeof payload, &payload_len);
@@ -229,7 +221,7 @@ static enum gw_status answer(struct headend *headend, struct gateway *gateway) {
     }
     if (status == GW_OK) {
         headend->counters.answers++;
-        headend->counters.resends += gateway->wants_resend;
+        headend->counters.resends += wants_resend(gateway);
         want_nothing(gateway);
     }
     return status;
@@ -237,7 +229,7 @@ static enum gw_status answer(struct headend *headend, struct gateway *gateway) {
 
 /* A gateway with something in the open transaction waits: its answer would be too early. */
 static bool may_answer(const struct gateway *gateway) {
-    return !gateway->is_dirty && (gateway->wants_ack || gateway->wants_resend ||
+    return !gateway->is_dirty && (gateway->wants_ack || wants_resend(gateway) ||
                                   gateway->wants_ping || gateway->wants_birth);
 }
 
@@ -260,7 +252,7 @@ void headend_room(struct headend *headend) {
 }
 
 enum gw_status headend_flush(struct headend *headend) {
-    headend->flush_at_ms = never;
+    headend->flush_at_ms = HEADEND_NEVER;
     const enum gw_status status = commit(headend);
     if (status == GW_OK) {
         answer_all(headend);
@@ -316,8 +308,12 @@ static void adopt_epoch(struct gateway *gateway, uint64_t epoch) {
                  gateway->row.name, epoch, gateway->row.epoch);
     }
     gateway->row.epoch = epoch;
-    gateway->row.through = 0;
-    gateway->head = 0;
+    memset(gateway->row.through, 0, sizeof gateway->row.through);
+    memset(gateway->row.chain, 0, sizeof gateway->row.chain);
+    for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+        gateway->streams[i].head = 0;
+        gateway->streams[i].is_broken = false;
+    }
 }
 
 static enum gw_status touch(struct headend *headend, struct gateway *gateway,
@@ -337,11 +333,9 @@ static enum gw_status touch(struct headend *headend, struct gateway *gateway,
     return status;
 }
 
-/* Lets a message in: *out is its gateway, with a row in the open transaction, or NULL when the
- * message was refused. */
-static enum gw_status let_in(struct headend *headend, const struct message *message,
-                             enum gw_status decoded, const struct wire_sender *sender,
-                             struct gateway **out) {
+enum gw_status headend_let_in(struct headend *headend, const struct message *message,
+                              enum gw_status decoded, const struct wire_sender *sender,
+                              struct gateway **out) {
     *out = NULL;
     enum headend_refusal refusal = judge(headend, message, decoded, sender);
     struct gateway *gateway = NULL;
@@ -352,14 +346,14 @@ static enum gw_status let_in(struct headend *headend, const struct message *mess
                                                        : HEADEND_REFUSALS;
     }
     if (refusal != HEADEND_REFUSALS) {
-        refuse(headend, refusal, message->topic);
+        headend_refuse(headend, refusal, message->topic);
         return GW_OK;
     }
     const enum gw_status status = touch(headend, gateway, message, sender->epoch);
     if (status == GW_OK) {
         *out = gateway;
     }
-    return settle(headend, status);
+    return headend_settle(headend, status);
 }
 
 /* --- u/r --------------------------------------------------------------------------------- */
@@ -373,31 +367,61 @@ static uint64_t last_of(const struct wire_record *record) {
                           : record->batch.first_seq + record->batch.count - 1;
 }
 
-static void look_later(struct headend *headend, struct gateway *gateway) {
-    const bool is_ahead = gateway->head > gateway->row.through;
-    gateway->look_at_ms = is_ahead ? now_ms(headend) + STALL_MS : never;
+static const char *stream_name(enum wire_stream stream) {
+    static const char *const names[] = {[WIRE_READINGS] = "readings",
+                                        [WIRE_LEDGER] = "ledger",
+                                        [WIRE_EVENTS] = "events",
+                                        [WIRE_RESULTS] = "results"};
+    return names[stream];
 }
 
-static void records_missing(struct headend *headend, struct gateway *gateway, uint64_t first) {
+static void look_later(struct headend *headend, struct gateway *gateway,
+                       enum wire_stream stream) {
+    struct gateway_stream *at = &gateway->streams[stream];
+    const bool is_ahead = at->head > gateway->row.through[stream];
+    at->look_at_ms = is_ahead ? now_ms(headend) + STALL_MS : HEADEND_NEVER;
+}
+
+static void records_missing(struct headend *headend, struct gateway *gateway,
+                            enum wire_stream stream, uint64_t first) {
     headend->counters.refused[HEADEND_REFUSED_MISSING]++;
-    if (!gateway->is_missing) {
-        gateway->is_missing = true;
+    if (!gateway->streams[stream].is_missing) {
+        gateway->streams[stream].is_missing = true;
         log_warn("records are missing, asked for again",
-                 "gateway=%s epoch=%" PRIu64 " have=%" PRIu64 " came=%" PRIu64,
-                 gateway->row.name, gateway->row.epoch, gateway->row.through, first);
+                 "gateway=%s stream=%s epoch=%" PRIu64 " have=%" PRIu64 " came=%" PRIu64,
+                 gateway->row.name, stream_name(stream), gateway->row.epoch,
+                 gateway->row.through[stream], first);
     }
-    want_resend(headend, gateway);
+    want_resend(headend, &gateway->streams[stream]);
 }
 
-static void records_stored(struct headend *headend, struct gateway *gateway, uint64_t through) {
-    gateway->row.through = through;
+bool headend_is_new(struct headend *headend, struct gateway *gateway, enum wire_stream stream,
+                    uint64_t first, uint64_t last, uint64_t *skip) {
+    const uint64_t next = gateway->row.through[stream] + 1;
+    if (first > next) {
+        records_missing(headend, gateway, stream, first);
+        return false;
+    }
+    headend->counters.repeats += (last < next ? last + 1 : next) - first;
+    if (last < next) {
+        gateway->wants_ack = true; /* our answer to the first time was lost */
+        return false;
+    }
+    *skip = next - first;
+    return true;
+}
+
+void headend_stored(struct headend *headend, struct gateway *gateway, enum wire_stream stream,
+                    uint64_t through) {
+    gateway->row.through[stream] = through;
     gateway->wants_ack = true;
     want_flush(headend);
-    if (gateway->is_missing) {
-        gateway->is_missing = false;
-        log_info("missing records have come", "gateway=%s epoch=%" PRIu64, gateway->row.name,
-                 gateway->row.epoch);
+    if (gateway->streams[stream].is_missing) {
+        gateway->streams[stream].is_missing = false;
+        log_info("missing records have come", "gateway=%s stream=%s epoch=%" PRIu64,
+                 gateway->row.name, stream_name(stream), gateway->row.epoch);
     }
+    look_later(headend, gateway, stream);
 }
 
 /* skip: records at the front that are there already. */
@@ -422,28 +446,21 @@ static enum gw_status take_record(struct headend *headend, const struct message 
     const enum gw_status decoded =
         wire_record_decode(message->payload, message->len, &headend->scratch, record);
     struct gateway *gateway = NULL;
-    enum gw_status status = let_in(headend, message, decoded, &record->sender, &gateway);
+    enum gw_status status =
+        headend_let_in(headend, message, decoded, &record->sender, &gateway);
     if (!gateway) {
         return status;
     }
-    const uint64_t next = gateway->row.through + 1;
-    const uint64_t first = first_of(record);
-    const uint64_t last = last_of(record);
-    if (first > next) {
-        records_missing(headend, gateway, first);
+    uint64_t skip = 0;
+    if (!headend_is_new(headend, gateway, WIRE_READINGS, first_of(record), last_of(record),
+                        &skip)) {
         return GW_OK;
     }
-    headend->counters.repeats += (last < next ? last + 1 : next) - first;
-    if (last < next) {
-        gateway->wants_ack = true; /* our answer to the first time was lost */
-        return GW_OK;
-    }
-    status = store_record(headend, gateway, record, next - first);
+    status = store_record(headend, gateway, record, skip);
     if (status != GW_OK) {
-        return settle(headend, status);
+        return headend_settle(headend, status);
     }
-    records_stored(headend, gateway, last);
-    look_later(headend, gateway);
+    headend_stored(headend, gateway, WIRE_READINGS, last_of(record));
     return GW_OK;
 }
 
@@ -454,32 +471,34 @@ static enum gw_status take_now(struct headend *headend, const struct message *me
     const enum gw_status decoded =
         wire_now_decode(message->payload, message->len, &headend->scratch, now);
     struct gateway *gateway = NULL;
-    enum gw_status status = let_in(headend, message, decoded, &now->sender, &gateway);
+    enum gw_status status = headend_let_in(headend, message, decoded, &now->sender, &gateway);
     for (size_t i = 0; gateway && status == GW_OK && i < now->count; i++) {
         status = mirror_set_latest(headend->config.mirror, &gateway->row, &now->values[i]);
     }
-    return settle(headend, status);
+    return headend_settle(headend, status);
 }
 
 /* Its disk went back in time within one epoch: what it numbers anew we would drop. */
-static void check_behind(struct gateway *gateway) {
-    const bool is_behind = gateway->head < gateway->row.through;
-    if (is_behind && !gateway->is_behind) {
+static void check_behind(struct gateway *gateway, enum wire_stream stream) {
+    struct gateway_stream *at = &gateway->streams[stream];
+    const bool is_behind = at->head < gateway->row.through[stream];
+    if (is_behind && !at->is_behind) {
         log_error("gateway has fewer records than it sent",
-                  "gateway=%s epoch=%" PRIu64 " head=%" PRIu64 " have=%" PRIu64,
-                  gateway->row.name, gateway->row.epoch, gateway->head, gateway->row.through);
+                  "gateway=%s stream=%s epoch=%" PRIu64 " head=%" PRIu64 " have=%" PRIu64,
+                  gateway->row.name, stream_name(stream), gateway->row.epoch, at->head,
+                  gateway->row.through[stream]);
     }
-    gateway->is_behind = is_behind;
+    at->is_behind = is_behind;
 }
 
 static void heads_told(struct headend *headend, struct gateway *gateway,
                        const struct wire_head *heads, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (heads[i].stream == WIRE_READINGS) {
-            gateway->head = heads[i].head;
-            check_behind(gateway);
-            look_later(headend, gateway);
-        }
+        const enum wire_stream stream = heads[i].stream;
+        gateway->streams[stream].head = heads[i].head;
+        check_behind(gateway, stream);
+        look_later(headend, gateway, stream);
+        headend_check_head(gateway, &heads[i]);
     }
 }
 
@@ -498,7 +517,7 @@ static enum gw_status take_birth(struct headend *headend, const struct message *
     const enum gw_status decoded =
         wire_birth_decode(message->payload, message->len, &headend->scratch, birth);
     struct gateway *gateway = NULL;
-    enum gw_status status = let_in(headend, message, decoded, &birth->sender, &gateway);
+    enum gw_status status = headend_let_in(headend, message, decoded, &birth->sender, &gateway);
     if (!gateway) {
         return status;
     }
@@ -514,8 +533,9 @@ static enum gw_status take_birth(struct headend *headend, const struct message *
              "gateway=%s site=%s version=%s epoch=%" PRIu64 " part=%" PRIu32 "/%" PRIu32
              " meters=%zu head=%" PRIu64,
              gateway->row.name, gateway->row.site, gateway->row.version, gateway->row.epoch,
-             birth->part, birth->parts, birth->meter_count, gateway->head);
-    return settle(headend, status);
+             birth->part, birth->parts, birth->meter_count,
+             gateway->streams[WIRE_READINGS].head);
+    return headend_settle(headend, status);
 }
 
 /* A birth that came before we listened is asked for: without it points are mere numbers. */
@@ -546,7 +566,7 @@ static enum gw_status take_heartbeat(struct headend *headend, const struct messa
         wire_heartbeat_decode(message->payload, message->len, &headend->scratch, heartbeat);
     struct gateway *gateway = NULL;
     const enum gw_status status =
-        let_in(headend, message, decoded, &heartbeat->sender, &gateway);
+        headend_let_in(headend, message, decoded, &heartbeat->sender, &gateway);
     if (gateway) {
         heads_told(headend, gateway, heartbeat->heads, heartbeat->head_count);
         check_birth(headend, gateway, &heartbeat->sender);
@@ -566,7 +586,8 @@ static enum gw_status take_state(struct headend *headend, const struct message *
     const enum gw_status decoded =
         wire_state_decode(message->payload, message->len, &headend->scratch, state);
     struct gateway *gateway = NULL;
-    const enum gw_status status = let_in(headend, message, decoded, &state->sender, &gateway);
+    const enum gw_status status =
+        headend_let_in(headend, message, decoded, &state->sender, &gateway);
     if (gateway && gateway->row.last_seen_ms < state->at_ms) {
         gateway->row.last_seen_ms = state->at_ms;
     }
@@ -584,42 +605,50 @@ enum gw_status headend_message(struct headend *headend, const char *topic,
         const char *leaf;
         bool is_fresh;
         enum gw_status (*take)(struct headend *headend, const struct message *message);
-    } routes[] = {{"u/r", true, take_record},
-                  {"u/now", true, take_now},
-                  {"u/hb", true, take_heartbeat},
-                  {"u/birth", true, take_birth},
-                  {"s", false, take_state}};
+    } routes[] = {{"u/r", true, take_record},          {"u/l", true, headend_take_records},
+                  {"u/e", true, headend_take_records}, {"u/c", true, headend_take_records},
+                  {"u/now", true, take_now},           {"u/hb", true, take_heartbeat},
+                  {"u/birth", true, take_birth},       {"s", false, take_state}};
     headend->counters.messages++;
     char gateway[WIRE_ID_MAX + 1];
     const char *leaf = NULL;
     if (!wire_topic_split(topic, headend->config.operator_id, gateway, &leaf) ||
         strcmp(gateway, "_all") == 0) {
-        refuse(headend, HEADEND_REFUSED_TOPIC, topic);
+        headend_refuse(headend, HEADEND_REFUSED_TOPIC, topic);
         return GW_OK;
     }
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (strcmp(routes[i].leaf, leaf) == 0) {
-            const struct message message = {topic, gateway, payload, len, routes[i].is_fresh};
+            const struct message message = {topic,   gateway, leaf,
+                                            payload, len,     routes[i].is_fresh};
             const enum gw_status status = routes[i].take(headend, &message);
             return status == GW_OK ? headend_tick(headend) : status;
         }
     }
-    refuse(headend, HEADEND_REFUSED_TOPIC, topic);
+    headend_refuse(headend, HEADEND_REFUSED_TOPIC, topic);
     return GW_OK;
 }
 
 /* --- time and link ----------------------------------------------------------------------- */
 
+static void look_for_stall(struct headend *headend, struct gateway *gateway,
+                           enum wire_stream stream, int64_t at_ms) {
+    struct gateway_stream *at = &gateway->streams[stream];
+    if (at_ms >= at->look_at_ms) {
+        at->look_at_ms = HEADEND_NEVER; /* until it speaks again */
+        log_info("gateway has more and sends nothing, asked for it",
+                 "gateway=%s stream=%s head=%" PRIu64 " have=%" PRIu64, gateway->row.name,
+                 stream_name(stream), at->head, gateway->row.through[stream]);
+        want_resend(headend, at);
+    }
+}
+
 static void look_for_stalls(struct headend *headend) {
     const int64_t at_ms = now_ms(headend);
     for (size_t i = 0; i < headend->fleet.count; i++) {
-        struct gateway *gateway = headend->fleet.gateways[i];
-        if (at_ms >= gateway->look_at_ms) {
-            gateway->look_at_ms = never; /* until it speaks again */
-            log_info("gateway has more and sends nothing, asked for it",
-                     "gateway=%s head=%" PRIu64 " have=%" PRIu64, gateway->row.name,
-                     gateway->head, gateway->row.through);
-            want_resend(headend, gateway);
+        for (int stream = WIRE_READINGS; stream <= WIRE_STREAMS; stream++) {
+            look_for_stall(headend, headend->fleet.gateways[i], (enum wire_stream)stream,
+                           at_ms);
         }
     }
     headend->look_at_ms = at_ms + LOOK_EVERY_MS;
@@ -646,8 +675,10 @@ enum gw_status headend_link_up(struct headend *headend) {
     for (size_t i = 0; i < headend->fleet.count; i++) {
         struct gateway *gateway = headend->fleet.gateways[i];
         gateway->wants_ack = true;
-        gateway->wants_resend = true;
-        gateway->resend_not_before_ms = at_ms + RESEND_PAUSE_MS;
+        for (int stream = WIRE_READINGS; stream <= WIRE_STREAMS; stream++) {
+            gateway->streams[stream].wants_resend = is_used(gateway, stream);
+            gateway->streams[stream].resend_not_before_ms = at_ms + RESEND_PAUSE_MS;
+        }
     }
     return headend_flush(headend);
 }
@@ -673,7 +704,7 @@ enum gw_status headend_new(const struct headend_config *config, struct headend *
         return GW_ENOMEM;
     }
     headend->config = *config;
-    headend->flush_at_ms = never;
+    headend->flush_at_ms = HEADEND_NEVER;
     fleet_init(&headend->fleet);
     const enum gw_status status =
         mirror_each_gateway(config->mirror, remember, &headend->fleet);
@@ -702,9 +733,11 @@ void headend_log_counters(const struct headend *headend) {
     const struct headend_counters *counters = &headend->counters;
     log_info("counters",
              "gateways=%zu messages=%" PRIu64 " readings=%" PRIu64 " gaps=%" PRIu64
-             " repeats=%" PRIu64 " commits=%" PRIu64 " answers=%" PRIu64 " resends=%" PRIu64,
+             " records=%" PRIu64 " repeats=%" PRIu64 " commits=%" PRIu64 " answers=%" PRIu64
+             " resends=%" PRIu64,
              headend->fleet.count, counters->messages, counters->readings, counters->gaps,
-             counters->repeats, counters->commits, counters->answers, counters->resends);
+             counters->records, counters->repeats, counters->commits, counters->answers,
+             counters->resends);
     for (int i = 0; i < HEADEND_REFUSALS; i++) {
         if (counters->refused[i] > 0) {
             log_info("messages refused so far", "why=\"%s\" count=%" PRIu64,

@@ -7,7 +7,9 @@
  * Messages gather in one transaction that is committed commit_every_ms after its first; only
  * then the acknowledgements of that group go out through `publish`. A record that is there
  * already is acknowledged again (the gateway missed our answer), a hole is answered with
- * Resend{from}. Nothing that is wrong is stored: it is counted, logged and forgotten.
+ * Resend{from}. The chain of a ledger is followed entry by entry; one that breaks is not stored
+ * and not acknowledged. Events are logged, a line each. Nothing that is wrong is stored: it is
+ * counted, logged and forgotten.
  *
  * Every function answers GW_OK, or why the process must end (gw_status_exit tells how): after
  * that nothing more is acknowledged, and only headend_free may be called. A full disk is no
@@ -35,6 +37,7 @@
     X(OLD_EPOCH, "it is of an earlier epoch of its gateway")                                   \
     X(CROWD, "there are too many gateways")                                                    \
     X(MISSING, "records before it are missing")                                                \
+    X(BROKEN, "its ledger entries do not fit the chain")                                       \
     X(NO_SPACE, "the disk is full")
 
 enum headend_refusal {
@@ -48,6 +51,7 @@ struct headend_counters {
     uint64_t messages; /* that came in */
     uint64_t readings; /* stored */
     uint64_t gaps;     /* stored */
+    uint64_t records;  /* stored: ledger entries, events, results */
     uint64_t repeats;  /* records that were there already */
     uint64_t commits;
     uint64_t answers; /* signed messages that went out */

@@ -139,9 +139,9 @@ static enum gw_status remember(void *context, const struct mirror_gateway *row) 
     if (gateway) {
         const bool is_same = row->epoch == gateway->epoch;
         FUZZ_CHECK(is_same || row->epoch < gateway->epoch);
-        FUZZ_CHECK(!is_same || row->through <= gateway->through);
+        FUZZ_CHECK(!is_same || row->through[WIRE_READINGS] <= gateway->through);
         crash->after[gateway - crash->before.gateways] =
-            (struct expected){.epoch = row->epoch, .through = row->through};
+            (struct expected){.epoch = row->epoch, .through = row->through[WIRE_READINGS]};
     }
     return GW_OK;
 }

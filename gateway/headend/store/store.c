@@ -48,6 +48,21 @@ static const char *const steps[] = {
     "  l.received_ms AS received_ms"
     " FROM latest l JOIN gateway g ON g.id = l.gateway LEFT JOIN point p"
     "  ON p.gateway = l.gateway AND p.epoch = l.epoch AND p.point = l.point;",
+    "ALTER TABLE gateway ADD COLUMN ledger INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE gateway ADD COLUMN events INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE gateway ADD COLUMN results INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE gateway ADD COLUMN chain BLOB NOT NULL DEFAULT"
+    " x'0000000000000000000000000000000000000000000000000000000000000000';"
+    "CREATE TABLE record("
+    " gateway INTEGER NOT NULL REFERENCES gateway(id), epoch INTEGER NOT NULL,"
+    " stream INTEGER NOT NULL, seq INTEGER NOT NULL, bytes BLOB NOT NULL, hash BLOB,"
+    " received_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(gateway, epoch, stream, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE record_gap("
+    " gateway INTEGER NOT NULL REFERENCES gateway(id), epoch INTEGER NOT NULL,"
+    " stream INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, reason INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(gateway, epoch, stream, first_seq)) STRICT, WITHOUT ROWID;",
 };
 
 enum statement {
@@ -57,14 +72,27 @@ enum statement {
     INSERT_GAP,
     UPSERT_POINT,
     UPSERT_LATEST,
+    INSERT_RECORD,
+    INSERT_RECORD_GAP,
+    HASH_AT,
     STATEMENTS
 };
 
 static const char *const statement_texts[STATEMENTS] = {
-    [INSERT_GATEWAY] = "INSERT INTO gateway(epoch, through, site, version, birth_ms,"
-                       " last_seen_ms, online, name) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-    [UPDATE_GATEWAY] = "UPDATE gateway SET epoch = ?, through = ?, site = ?, version = ?,"
-                       " birth_ms = ?, last_seen_ms = ?, online = ? WHERE id = ?",
+    [INSERT_GATEWAY] =
+        "INSERT INTO gateway(epoch, through, ledger, events, results, birth_ms, last_seen_ms,"
+        " online, site, version, chain, name) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [UPDATE_GATEWAY] =
+        "UPDATE gateway SET epoch = ?, through = ?, ledger = ?, events = ?, results = ?,"
+        " birth_ms = ?, last_seen_ms = ?, online = ?, site = ?, version = ?, chain = ?"
+        " WHERE id = ?",
+    [INSERT_RECORD] =
+        "INSERT INTO record(gateway, epoch, stream, seq, received_ms, bytes, hash)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [INSERT_RECORD_GAP] = "INSERT INTO record_gap(gateway, epoch, stream, first_seq, last_seq,"
+                          " count, reason, received_ms) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+    [HASH_AT] = "SELECT hash FROM record WHERE gateway = ? AND epoch = ? AND stream = ?"
+                " AND seq = ?",
     [INSERT_READING] = "INSERT INTO reading(gateway, epoch, seq, point, at_ms, value, quality)"
                        " VALUES(?, ?, ?, ?, ?, ?, ?)",
     [INSERT_GAP] = "INSERT INTO gap(gateway, epoch, first_seq, last_seq, count, reason,"
@@ -187,16 +215,22 @@ static enum gw_status run_numbers(struct mirror *mirror, enum statement which,
 enum gw_status mirror_save_gateway(struct mirror *mirror, struct mirror_gateway *row) {
     const bool is_new = row->id == 0;
     sqlite3_stmt *statement = mirror->statements[is_new ? INSERT_GATEWAY : UPDATE_GATEWAY];
-    const int64_t position[] = {(int64_t)row->epoch, (int64_t)row->through};
-    const int64_t facts[] = {row->birth_ms, row->last_seen_ms, row->online};
-    bind_numbers(statement, 1, position, 2);
-    bind_text(statement, 3, row->site);
-    bind_text(statement, 4, row->version);
-    bind_numbers(statement, 5, facts, 3);
+    const int64_t facts[] = {(int64_t)row->epoch,
+                             (int64_t)row->through[WIRE_READINGS],
+                             (int64_t)row->through[WIRE_LEDGER],
+                             (int64_t)row->through[WIRE_EVENTS],
+                             (int64_t)row->through[WIRE_RESULTS],
+                             row->birth_ms,
+                             row->last_seen_ms,
+                             row->online};
+    bind_numbers(statement, 1, facts, 8);
+    bind_text(statement, 9, row->site);
+    bind_text(statement, 10, row->version);
+    (void)sqlite3_bind_blob(statement, 11, row->chain, CHAIN_HASH_BYTES, SQLITE_STATIC);
     if (is_new) {
-        bind_text(statement, 8, row->name);
+        bind_text(statement, 12, row->name);
     } else {
-        bind_numbers(statement, 8, &row->id, 1);
+        bind_numbers(statement, 12, &row->id, 1);
     }
     const enum gw_status status = db_run(&mirror->db, statement);
     sqlite3_clear_bindings(statement); /* the texts belong to the caller */
@@ -243,6 +277,56 @@ enum gw_status mirror_add_gap(struct mirror *mirror, const struct mirror_gateway
     return run_numbers(mirror, INSERT_GAP, numbers, sizeof numbers / sizeof *numbers);
 }
 
+enum gw_status mirror_add_record(struct mirror *mirror, const struct mirror_gateway *row,
+                                 enum wire_stream stream, uint64_t seq, const uint8_t *bytes,
+                                 size_t len, const uint8_t *hash) {
+    sqlite3_stmt *statement = mirror->statements[INSERT_RECORD];
+    const int64_t numbers[] = {row->id, (int64_t)row->epoch, stream, (int64_t)seq,
+                               row->last_seen_ms};
+    bind_numbers(statement, 1, numbers, sizeof numbers / sizeof *numbers);
+    (void)sqlite3_bind_blob(statement, 6, bytes, (int)len, SQLITE_STATIC);
+    if (hash) {
+        (void)sqlite3_bind_blob(statement, 7, hash, CHAIN_HASH_BYTES, SQLITE_STATIC);
+    }
+    const enum gw_status status = db_run(&mirror->db, statement);
+    sqlite3_clear_bindings(statement);
+    return status;
+}
+
+enum gw_status mirror_add_record_gap(struct mirror *mirror, const struct mirror_gateway *row,
+                                     enum wire_stream stream, const struct wire_gap *gap) {
+    const int64_t numbers[] = {row->id,
+                               (int64_t)row->epoch,
+                               stream,
+                               (int64_t)gap->first_seq,
+                               (int64_t)gap->last_seq,
+                               (int64_t)gap->count,
+                               gap->reason,
+                               row->last_seen_ms};
+    return run_numbers(mirror, INSERT_RECORD_GAP, numbers, sizeof numbers / sizeof *numbers);
+}
+
+enum gw_status mirror_hash_at(struct mirror *mirror, const struct mirror_gateway *row,
+                              uint64_t seq, uint8_t *hash) {
+    if (seq == 0) {
+        memset(hash, 0, CHAIN_HASH_BYTES);
+        return GW_OK;
+    }
+    sqlite3_stmt *statement = mirror->statements[HASH_AT];
+    const int64_t key[] = {row->id, (int64_t)row->epoch, WIRE_LEDGER, (int64_t)seq};
+    bind_numbers(statement, 1, key, sizeof key / sizeof *key);
+    const int code = sqlite3_step(statement);
+    enum gw_status status = code == SQLITE_ROW || code == SQLITE_DONE
+                                ? GW_NONE
+                                : db_failed(&mirror->db, "a hash cannot be read");
+    if (code == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == CHAIN_HASH_BYTES) {
+        memcpy(hash, sqlite3_column_blob(statement, 0), CHAIN_HASH_BYTES);
+        status = GW_OK;
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
 enum gw_status mirror_set_point(struct mirror *mirror, const struct mirror_gateway *row,
                                 uint32_t point, const char *meter, uint32_t quantity) {
     sqlite3_stmt *statement = mirror->statements[UPSERT_POINT];
@@ -266,13 +350,18 @@ static void copy_text(sqlite3_stmt *statement, int column, char *out, size_t siz
 static struct mirror_gateway read_gateway(sqlite3_stmt *statement) {
     struct mirror_gateway row = {.id = sqlite3_column_int64(statement, 0),
                                  .epoch = (uint64_t)sqlite3_column_int64(statement, 1),
-                                 .through = (uint64_t)sqlite3_column_int64(statement, 2),
-                                 .birth_ms = sqlite3_column_int64(statement, 3),
-                                 .last_seen_ms = sqlite3_column_int64(statement, 4),
-                                 .online = sqlite3_column_int64(statement, 5) != 0};
-    copy_text(statement, 6, row.name, sizeof row.name);
-    copy_text(statement, 7, row.site, sizeof row.site);
-    copy_text(statement, 8, row.version, sizeof row.version);
+                                 .birth_ms = sqlite3_column_int64(statement, 2),
+                                 .last_seen_ms = sqlite3_column_int64(statement, 3),
+                                 .online = sqlite3_column_int64(statement, 4) != 0};
+    copy_text(statement, 5, row.name, sizeof row.name);
+    copy_text(statement, 6, row.site, sizeof row.site);
+    copy_text(statement, 7, row.version, sizeof row.version);
+    for (int i = 0; i < WIRE_STREAMS; i++) { /* in the order of enum wire_stream */
+        row.through[WIRE_READINGS + i] = (uint64_t)sqlite3_column_int64(statement, 8 + i);
+    }
+    if (sqlite3_column_bytes(statement, 12) == CHAIN_HASH_BYTES) {
+        memcpy(row.chain, sqlite3_column_blob(statement, 12), CHAIN_HASH_BYTES);
+    }
     return row;
 }
 
@@ -283,8 +372,8 @@ enum gw_status mirror_each_gateway(struct mirror *mirror,
     sqlite3_stmt *statement;
     enum gw_status status =
         db_prepare(&mirror->db,
-                   "SELECT id, epoch, through, birth_ms, last_seen_ms, online, name, site,"
-                   " version FROM gateway ORDER BY name",
+                   "SELECT id, epoch, birth_ms, last_seen_ms, online, name, site, version,"
+                   " through, ledger, events, results, chain FROM gateway ORDER BY name",
                    &statement);
     if (status != GW_OK) {
         return status;

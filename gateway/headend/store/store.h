@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The head-end's mirror of its gateways: readings, gaps, what births told and the newest value
- * of every point, in one SQLite file. The only file of the head-end that knows SQLite.
+ * The head-end's mirror of its gateways: readings, records of the other streams as their exact
+ * bytes, gaps, what births told and the newest value of every point, in one SQLite file. The
+ * only file of the head-end that knows SQLite.
  *
  *   begin, any number of changes, commit       one group of messages
  *
@@ -29,7 +30,9 @@ struct mirror_gateway {
     int64_t id; /* 0 = has no row yet */
     char name[WIRE_ID_MAX + 1];
     uint64_t epoch;
-    uint64_t through; /* every reading record of this epoch up to here is stored */
+    /* by enum wire_stream: every record of this epoch up to here is stored */
+    uint64_t through[WIRE_STREAMS + 1];
+    uint8_t chain[CHAIN_HASH_BYTES]; /* of the ledger's newest entry that is stored */
     char site[WIRE_ID_MAX + 1];
     char version[WIRE_METER_ID_MAX + 1];
     int64_t birth_ms; /* 0 = none was seen */
@@ -81,6 +84,23 @@ MUST_CHECK enum gw_status mirror_add_gap(struct mirror *mirror,
 MUST_CHECK enum gw_status mirror_set_point(struct mirror *mirror,
                                            const struct mirror_gateway *row, uint32_t point,
                                            const char *meter, uint32_t quantity);
+
+/* Adds a record of ledger, events or results; hash: in the ledger, else NULL. */
+MUST_CHECK enum gw_status mirror_add_record(struct mirror *mirror,
+                                            const struct mirror_gateway *row,
+                                            enum wire_stream stream, uint64_t seq,
+                                            const uint8_t *bytes, size_t len,
+                                            const uint8_t *hash);
+/* ... or the gap that stands for records of such a stream. */
+MUST_CHECK enum gw_status mirror_add_record_gap(struct mirror *mirror,
+                                                const struct mirror_gateway *row,
+                                                enum wire_stream stream,
+                                                const struct wire_gap *gap);
+
+/* The hash of a ledger entry that is stored, that of entry 0 too. GW_NONE: it is not there. */
+MUST_CHECK enum gw_status mirror_hash_at(struct mirror *mirror,
+                                         const struct mirror_gateway *row, uint64_t seq,
+                                         uint8_t *hash);
 
 /* The newest value of a point; one that is not newer than what is there changes nothing. */
 MUST_CHECK enum gw_status mirror_set_latest(struct mirror *mirror,

@@ -589,3 +589,194 @@ Test(mirror, acknowledges_nothing_when_the_outcome_of_a_commit_is_unknown) {
     cr_assert_eq(rig->answer_count, 0);
     rig_free(rig);
 }
+
+/* --- ledger, events, results ---------------------------------------------------------------
+ */
+
+/* Records first..last of a stream; what is in them is their number, other when changed > 0. In
+ * the ledger the chain goes on from prev. */
+static void send_records(struct rig *rig, enum wire_stream stream, uint64_t first,
+                         uint64_t last, const uint8_t *prev, uint8_t changed) {
+    static const char *const leaves[] = {
+        [WIRE_LEDGER] = "u/l", [WIRE_EVENTS] = "u/e", [WIRE_RESULTS] = "u/c"};
+    uint8_t bytes[WIRE_RECORDS_MAX][2];
+    struct wire_records records = {
+        .sender = sender(1), .stream = stream, .first_seq = first, .count = last - first + 1};
+    for (size_t i = 0; i < records.count; i++) {
+        bytes[i][0] = (uint8_t)(first + i);
+        bytes[i][1] = changed;
+        records.records[i].bytes = bytes[i];
+        records.records[i].len = 2;
+    }
+    if (prev) {
+        memcpy(records.prev_hash, prev, CHAIN_HASH_BYTES);
+    }
+    size_t len;
+    cr_assert_eq(wire_records_encode(&records, rig->bytes, sizeof rig->bytes, &len), GW_OK);
+    deliver_as(rig, "gw-1", leaves[stream], len);
+}
+
+/* The hash of entry seq of such a ledger. */
+static const uint8_t *hash_of(uint64_t seq) {
+    static uint8_t hash[CHAIN_HASH_BYTES];
+    memset(hash, 0, sizeof hash);
+    for (uint64_t i = 1; i <= seq; i++) {
+        const uint8_t bytes[] = {(uint8_t)i, 0};
+        chain_extend(hash, bytes, sizeof bytes);
+    }
+    return hash;
+}
+
+static uint64_t through_of(const struct wire_ack *ack, enum wire_stream stream) {
+    for (size_t i = 0; i < ack->through_count; i++) {
+        if (ack->through[i].stream == stream) {
+            return ack->through[i].seq;
+        }
+    }
+    return UINT64_MAX;
+}
+
+Test(mirror, every_stream_is_acknowledged_by_itself_after_the_commit) {
+    struct rig *rig = rig_new();
+    send_records(rig, WIRE_LEDGER, 1, 5, hash_of(0), 0);
+    send_records(rig, WIRE_EVENTS, 1, 2, NULL, 0);
+    send_records(rig, WIRE_RESULTS, 1, 1, NULL, 0);
+    send_batch(rig, 1, 1, 9);
+    cr_assert_eq(rig->answer_count, 0);
+    run_ms(rig, COMMIT_MS);
+    const struct wire_ack *ack = only_answer(rig);
+    cr_assert_eq(ack->through_count, 4);
+    cr_assert_eq(through_of(ack, WIRE_LEDGER), 5);
+    cr_assert_eq(through_of(ack, WIRE_EVENTS), 2);
+    cr_assert_eq(through_of(ack, WIRE_RESULTS), 1);
+    cr_assert_eq(through_of(ack, WIRE_READINGS), 9);
+    cr_assert_eq(headend_counters(rig->headend)->records, 8);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record WHERE stream = 2 AND length(hash) = 32"
+                            " AND substr(hex(bytes), 1, 2) = printf('%02X', seq)"),
+                 5);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record WHERE stream > 2 AND hash IS NULL"),
+                 3);
+    rig_free(rig);
+}
+
+Test(mirror, records_that_are_there_are_dropped_and_a_hole_is_asked_for) {
+    struct rig *rig = rig_new();
+    send_records(rig, WIRE_EVENTS, 1, 3, NULL, 0);
+    send_records(rig, WIRE_EVENTS, 6, 7, NULL, 0);
+    run_ms(rig, COMMIT_MS);
+    const struct wire_ack *ack = only_answer(rig);
+    cr_assert_eq(through_of(ack, WIRE_EVENTS), 3);
+    cr_assert_eq(ack->resend_count, 1);
+    cr_assert_eq(ack->resend[0].stream, WIRE_EVENTS);
+    cr_assert_eq(ack->resend[0].seq, 4);
+    send_records(rig, WIRE_EVENTS, 2, 7, NULL, 0);
+    send_records(rig, WIRE_EVENTS, 7, 7, NULL, 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(through_of(only_answer(rig), WIRE_EVENTS), 7);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record"), 7);
+    cr_assert_eq(query(rig, "SELECT events FROM gateway"), 7);
+    send_records(rig, WIRE_EVENTS, 8, 8, NULL, 0); /* after a restart of the head-end */
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT max(seq) FROM record"), 8);
+    rig_free(rig);
+}
+
+Test(mirror, a_gap_of_events_counts_as_them) {
+    struct rig *rig = rig_new();
+    struct wire_records gap = {
+        .sender = sender(1),
+        .stream = WIRE_EVENTS,
+        .is_gap = true,
+        .gap = {.first_seq = 1, .last_seq = 40, .count = 40, .reason = WIRE_GAP_EXPIRED}};
+    size_t len;
+    cr_assert_eq(wire_records_encode(&gap, rig->bytes, sizeof rig->bytes, &len), GW_OK);
+    deliver_as(rig, "gw-1", "u/e", len);
+    send_records(rig, WIRE_EVENTS, 41, 42, NULL, 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(through_of(only_answer(rig), WIRE_EVENTS), 42);
+    cr_assert_eq(query(rig, "SELECT sum(count) FROM record_gap WHERE stream = 3"), 40);
+    rig_free(rig);
+}
+
+Test(mirror, a_stream_under_another_streams_topic_is_refused) {
+    struct rig *rig = rig_new();
+    struct wire_records records = {.sender = sender(1),
+                                   .stream = WIRE_RESULTS,
+                                   .first_seq = 1,
+                                   .count = 1,
+                                   .records = {{(const uint8_t *)"x", 1}}};
+    size_t len;
+    cr_assert_eq(wire_records_encode(&records, rig->bytes, sizeof rig->bytes, &len), GW_OK);
+    deliver_as(rig, "gw-1", "u/l", len);
+    deliver_as(rig, "gw-1", "u/e", len);
+    cr_assert_eq(refused(rig, HEADEND_REFUSED_MALFORMED), 2);
+    deliver_as(rig, "gw-2", "u/c", len);
+    cr_assert_eq(refused(rig, HEADEND_REFUSED_FOREIGN), 1);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record"), 0);
+    rig_free(rig);
+}
+
+Test(mirror, a_ledger_that_does_not_fit_its_chain_is_neither_stored_nor_acknowledged) {
+    struct rig *rig = rig_new();
+    send_records(rig, WIRE_LEDGER, 1, 5, hash_of(0), 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(through_of(only_answer(rig), WIRE_LEDGER), 5);
+    send_records(rig, WIRE_LEDGER, 6, 7, hash_of(4), 0); /* goes on from another entry 5 */
+    send_records(rig, WIRE_LEDGER, 5, 6, hash_of(4), 1); /* entry 5 is another one now */
+    send_records(rig, WIRE_LEDGER, 4, 5, hash_of(3), 1); /* 4 and 5 are, and nothing is new */
+    send_records(rig, WIRE_LEDGER, 3, 9, hash_of(1), 0); /* from another entry 2 */
+    cr_assert_eq(refused(rig, HEADEND_REFUSED_BROKEN), 4);
+    run_ms(rig, COMMIT_MS);
+    send_heartbeat(rig, 1, 1, 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(through_of(only_answer(rig), WIRE_LEDGER), 5);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record"), 5);
+    send_records(rig, WIRE_LEDGER, 3, 9, hash_of(2), 0); /* the right one still goes on */
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT ledger FROM gateway"), 9);
+    send_records(rig, WIRE_LEDGER, 10, 10, hash_of(9), 0); /* after a restart as well */
+    send_records(rig, WIRE_LEDGER, 11, 11, hash_of(9), 0);
+    cr_assert_eq(refused(rig, HEADEND_REFUSED_BROKEN), 1);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT ledger FROM gateway"), 10);
+    rig_free(rig);
+}
+
+Test(mirror, a_group_that_is_forgotten_takes_its_chain_along) {
+    struct rig *rig = rig_new();
+    send_records(rig, WIRE_LEDGER, 1, 3, hash_of(0), 0);
+    run_ms(rig, COMMIT_MS);
+    send_records(rig, WIRE_LEDGER, 4, 6, hash_of(3), 0);
+    cr_assert_eq(query(rig, "SELECT ledger FROM gateway"), 3, "as a kill would leave it");
+    send_records(rig, WIRE_LEDGER, 4, 7, hash_of(3), 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT count(*) FROM record"), 7);
+    rig_free(rig);
+}
+
+Test(mirror, a_mirror_of_the_version_before_keeps_what_it_has) {
+    struct rig *rig = rig_new();
+    send_batch(rig, 1, 1, 6);
+    run_ms(rig, COMMIT_MS);
+    close_mirror(rig);
+    sqlite3 *db;
+    cr_assert_eq(sqlite3_open(rig->path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db,
+                              "DROP TABLE record; DROP TABLE record_gap;"
+                              "ALTER TABLE gateway DROP COLUMN ledger;"
+                              "ALTER TABLE gateway DROP COLUMN events;"
+                              "ALTER TABLE gateway DROP COLUMN results;"
+                              "ALTER TABLE gateway DROP COLUMN chain;"
+                              "PRAGMA user_version = 1",
+                              NULL, NULL, NULL),
+                 SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+    open_mirror(rig);
+    cr_assert_eq(headend_link_up(rig->headend), GW_OK);
+    assert_resend(&rig->answers[rig->answer_count - 1], 1, 7);
+    send_records(rig, WIRE_LEDGER, 1, 2, hash_of(0), 0);
+    run_ms(rig, COMMIT_MS);
+    cr_assert_eq(query(rig, "SELECT ledger FROM gateway WHERE through = 6"), 2);
+    rig_free(rig);
+}
