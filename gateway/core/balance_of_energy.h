@@ -25,7 +25,7 @@
 /* What a meter has run up in all since some start, multiplier included; rising by time. */
 struct balance_point {
     int64_t at_ms;
-    int64_t total_micro; /* never falls */
+    int64_t total_micro; /* from 0 on; never falls */
 };
 
 struct balance_meter {
@@ -64,7 +64,7 @@ struct balance_result {
 
 /*
  * Compares. GW_NONE: the check meter does not cover the window. GW_EINVALID: the window is
- * none, or points do not rise. GW_ERANGE: a sum does not fit.
+ * none, or points do not rise from 0. GW_ERANGE: a sum does not fit.
  */
 MUST_CHECK enum gw_status balance_compare(const struct balance_policy *policy,
                                           const struct balance_window *window,

@@ -52,7 +52,7 @@ struct statement_tax {
     int64_t amount_micro;
 };
 
-/* All entries of a kind that are no debit of their own lines; tax of an ADJUST is in it. */
+/* All entries of a kind, the two debits apart. */
 struct statement_move {
     uint32_t count;
     int64_t amount_micro; /* what the balance changed by */

@@ -65,7 +65,7 @@ MUST_CHECK enum gw_status usage_day_of(const struct entry *entry, const struct z
 /*
  * One entry more. GW_NONE: it is not of these days, of this utility, or neither energy nor
  * standing charge. GW_EDAMAGED: its lines do not add up to its quantity. GW_EFULL: more keys
- * than cap. GW_ERANGE: a sum does not fit. The sum is written only on GW_OK.
+ * than cap; GW_ERANGE: a sum does not fit; the sum is void after these two.
  */
 MUST_CHECK enum gw_status usage_add(struct usage_sum *sum, const struct entry *entry,
                                     const struct zone *zone);

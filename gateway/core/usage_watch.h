@@ -5,15 +5,18 @@
  *
  *   readings --> samples (from, to, quantity) --usage_watch_step--> alerts, raised and cleared
  *
- * A watch belongs to one account and utility. A sample is shared out by time over the local
- * days it touches and, when it is no longer than USAGE_WATCH_FINE_MS, over their hours; a
- * longer one, or a hole between two, says nothing of an hour or a night, which is then left
- * out, neither counted nor broken off. A sample whose clock went back counts where the watch
- * stands. What is known of the past begins with the first local day that was watched whole.
+ * A watch belongs to one supply: a meter of an account, whichever device it is. A sample is
+ * shared out by time over the local days it touches and, when it is no longer than
+ * USAGE_WATCH_FINE_MS, over their hours. A longer one says nothing of an hour or a night, which
+ * is then left out, neither counted nor broken off; a hole between two samples likewise, and
+ * when it is longer than that, what is known of the past begins behind it. It begins with the
+ * first local day that was watched whole. A sample whose clock went back counts where the
+ * watch stands.
  *
  * Every alert is raised by the sample that shows it, carries its evidence, and is not raised
  * again before its period is over and it was cleared: by the period's end or by a value below
- * the limit by as much as hysteresis says. Plain values. Pure.
+ * the limit by as much as hysteresis says. When a place is left or let, all are cleared and
+ * the past is forgotten. Plain values. Pure.
  */
 #ifndef GATEWAY_CORE_USAGE_WATCH_H
 #define GATEWAY_CORE_USAGE_WATCH_H
@@ -23,13 +26,14 @@
 #include <stdint.h>
 
 #include "gateway/core/calendar.h"
+#include "gateway/core/tariff.h"
 
 enum {
     USAGE_WATCH_FINE_MS = 2 * 3600000,
     USAGE_WATCH_MONTH = 31,
     USAGE_WATCH_MEAN_DAYS = 14,  /* what a spike is measured against */
-    USAGE_WATCH_ALERTS_MAX = 32, /* of one sample; further ones are not raised by it */
-    USAGE_WATCH_SPAN_DAYS = 62   /* a longer sample or hole begins the watch anew */
+    USAGE_WATCH_ALERTS_MAX = 32, /* of one sample; further ones wait for the next */
+    USAGE_WATCH_SPAN_DAYS = 4000 /* the longest sample or hole */
 };
 
 /* Kind, event (MQTT_PROTOBUF 7.4). */
@@ -54,7 +58,7 @@ const char *usage_alert_event(enum usage_alert_kind kind);
 
 /* 0 in the first field of a kind: it is off. Quantities are micro-units of the utility. */
 struct usage_watch_policy {
-    bool above_month; /* this month to date > all of last month */
+    bool above_month; /* this month to date > all of last month, if anything was used then */
 
     int64_t to_date_ppm;  /* by more than this above last month up to the same day, its end */
     int64_t to_date_from; /* not before this day of the month; 0 and 1: from the first */
@@ -77,42 +81,43 @@ struct usage_watch_policy {
     int64_t hysteresis_ppm; /* SPIKE clears below limit * (1 - this); 0: below the limit */
 };
 
-/* What a site has that says nothing. */
-struct usage_watch_policy usage_watch_defaults(void);
+/* What a site has that says nothing. Electricity flows every night: there it is no leak. */
+struct usage_watch_policy usage_watch_defaults(enum tariff_utility utility);
 
 /* GW_EINVALID: something is below 0, hysteresis above a whole, or the night has no hours. */
 MUST_CHECK enum gw_status usage_watch_check(const struct usage_watch_policy *policy);
 
-/* Stored with the account. Zeroed = nothing was seen yet; so it starts for a new tenant. */
+/* Stored with the account. Zeroed = nothing was seen yet; so it also starts when one tenant
+ * follows another at once. */
 struct usage_watch {
     bool is_begun;
     int64_t through_ms; /* samples up to here are in it */
     int32_t known_day;  /* from this date on days were watched whole */
 
-    int32_t day; /* the local date that through_ms is in, and what was used in it */
-    int32_t hour;
-    int32_t offset_s; /* of the hour: that of a fold comes twice */
+    int32_t day; /* the local date that through_ms is in */
     bool is_hour_whole;
     int64_t hour_micro;
     int64_t days_micro[2][USAGE_WATCH_MONTH]; /* last month, this month */
 
-    bool is_night_whole;
+    bool is_night_whole; /* so far, every hour of it was watched */
     bool is_night_dry;
-    int64_t nights;
-    int64_t dry_days;
+    int64_t night_micro;
+    int64_t nights;   /* in a row */
+    int64_t dry_days; /* in a row */
     bool has_used;
     bool is_vacant;
-    int64_t vacant_used;
+    int64_t vacant_micro; /* in this vacancy */
 
     bool is_raised[USAGE_ALERTS];
-    int32_t raised_day[USAGE_ALERTS]; /* the date of the last raise; 0: never */
+    int32_t raised_day[USAGE_ALERTS]; /* the date of the last raise */
+    bool was_raised[USAGE_ALERTS];    /* and whether there was one */
 };
 
 struct usage_sample {
     int64_t from_ms;
     int64_t to_ms;
     int64_t quantity_micro; /* >= 0 */
-    bool is_vacant;         /* let to no one; then nothing but VACANT_USE and NIGHT_FLOW */
+    bool is_vacant;         /* let to no one: then nothing but VACANT_USE and NIGHT_FLOW */
 };
 
 /* The evidence. */
@@ -132,8 +137,8 @@ struct usage_alerts {
 };
 
 /*
- * The next sample. GW_EINVALID: a quantity below 0, or one of before what was seen.
- * GW_ERANGE: a sum does not fit. The watch is written only on GW_OK.
+ * The next sample. GW_EINVALID: a quantity below 0. GW_ERANGE: a sum does not fit, or the
+ * sample is longer than can be. The watch is written only on GW_OK, alerts always.
  */
 MUST_CHECK enum gw_status usage_watch_step(const struct usage_watch_policy *policy,
                                            const struct zone *zone,
