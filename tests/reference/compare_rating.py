@@ -5,15 +5,16 @@
 usage: compare_rating.py METERGATECTL COUNT SEED
 
 A history is tariffs (bands, seasons, ladders of every period, marginal and slab, resets), polls at odd
-instants, gaps over clock changes and ends of periods, jitter, roll-overs, jumps, swaps, a second
-meter, standing charges and tax. The first case on which the two disagree is shrunk to what still
+instants, gaps over clock changes and ends of periods, jitter, roll-overs, jumps, swaps, other
+multipliers, a second meter, standing charges and tax. What was tried is counted, and a run that
+has not tried all of it fails. The first case on which the two disagree is shrunk to what still
 disagrees, printed, and ends the run with 1.
 """
-import copy, json, random, subprocess, sys
+import collections, copy, json, random, subprocess, sys
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from rating_model import model, micro, shifts, utc
+from rating_model import date_begins, dates, instant, is_reset, micro, model, shifts, utc
 
 ZONES = ["Europe/London", "America/New_York", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo",
          "Asia/Kolkata"]
@@ -90,9 +91,13 @@ def some_step(rng):
 
 def some_readings(rng, start, meters, sources):
     at, registers, readings = start, {}, []
-    mult = {meter: rng.choice(["1", "1", "40", "1.5", "0.333333"]) for meter in meters}
-    for _ in range(rng.randrange(1, 12)):
-        meter = rng.choice(meters)
+    some_mult = lambda: rng.choice(["1", "1", "40", "1.5", "0.333333"])
+    mult = {meter: some_mult() for meter in [*meters, "NEW"]}
+    swapped = rng.randrange(1, 12) if rng.random() < 0.3 else 12
+    for number in range(rng.randrange(1, 12)):
+        meter = rng.choice(meters) if number < swapped else "NEW"
+        if rng.random() < 0.03:
+            mult[meter] = some_mult()
         old = registers.get(meter, rng.choice([0, rng.randrange(10**9), 99999 * 10**6]))
         fate = rng.random()
         move = rng.choice([0, rng.randrange(1, 2000), rng.randrange(1, 50 * 10**6)])
@@ -140,6 +145,37 @@ def some_case(rng):
     if len(tariffs) > 1 and rng.random() < 0.3:
         case["kind"], case["tariffs_known"], case["tariffs_late"] = "rerate", tariffs[:1], case.pop("tariffs")[1:]
     return case
+
+
+# --- what histories hold ------------------------------------------------------------------------
+
+
+def features(case):
+    """What happens in a history, so that a run can say that all of it was tried."""
+    seen = [(instant(r["t"]), r.get("meter"), r.get("mult")) for r in case["readings"]]
+    first, last, zone = min(seen)[0], max(seen)[0], case["tz"]
+    inside = lambda ms: first < ms < last
+    tariffs = case.get("tariffs", []) + case.get("tariffs_known", []) + case.get("tariffs_late", [])
+    days = {day for tariff in tariffs if "tiers" in tariff for day in dates(zone, first, last)
+            if is_reset(tariff["tiers"], day) and inside(date_begins(zone, day))}
+    return [name for name, happens in (
+        (f"clock change {zone}", any(inside(ms) for year in {utc(first).year, utc(last).year} for ms in shifts(zone, year))),
+        ("price change", any(inside(instant(tariff["effective"])) for tariff in tariffs)),
+        ("end of a ladder's period", days), ("slab", any(t.get("tiers", {}).get("mode") == "slab" for t in tariffs)),
+        ("reset by a tariff", any(t.get("tiers", {}).get("on_change") == "reset" for t in tariffs[1:])),
+        ("swap", any(meter == "NEW" for _, meter, _ in seen) and len({meter for _, meter, _ in seen}) > 1),
+        ("other multiplier", any(a[1] == b[1] and a[2] != b[2] for a, b in zip(seen, seen[1:]))),
+        ("two meters", {"M1", "M2"} <= {meter for _, meter, _ in seen}),
+        ("gap of days", any(b[0] - a[0] > 86400000 for a, b in zip(seen, seen[1:]))),
+        ("clock set back", any(b[0] < a[0] for a, b in zip(seen, seen[1:]))),
+        ("sources", "sources" in case), ("standing charge", "standing" in case), ("tax", case["tax_ppm"]),
+        ("late tariff", case["kind"] == "rerate")) if happens]
+
+
+WANTED = {"price change", "end of a ladder's period", "slab", "reset by a tariff", "swap", "other multiplier", "two meters",
+          "gap of days", "clock set back", "sources", "standing charge", "tax", "late tariff",
+          *(f"clock change {zone}" for zone in ZONES if zone != "Asia/Kolkata"),
+          "JITTER", "ROLLOVER", "IMPLAUSIBLE_JUMP", "REGISTER_BACKWARDS"}
 
 
 # --- comparing ----------------------------------------------------------------------------------
@@ -290,7 +326,7 @@ def shrink(tool, case):
 def main():
     tool, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(seed)
-    done = lines = events = 0
+    done, lines, tried = 0, 0, collections.Counter()
     while done < count:
         cases = [some_case(rng) for _ in range(min(BATCH, count - done))]
         for case, answer in zip(cases, answers(tool, cases)):
@@ -300,12 +336,13 @@ def main():
                 print(json.dumps(case), json.dumps(answer), sep="\n")
                 sys.exit(f"they disagree (want, got): {differs(case, answer) or 'the lines do not add up'}")
             lines += len(answer.get("lines", []))
-            events += len(answer.get("events", []))
+            tried.update(features(case) + answer.get("events", []))
         hold(tool, rng, len(cases))
         done += len(cases)
-    if not lines or not events:
-        sys.exit("no lines or no events: the histories test nothing")
-    print(f"{done} histories of seed {seed} agree: {lines} lines, {events} events; as many conversions and registers")
+    print(f"{done} histories of seed {seed} agree: {lines} lines; as many conversions and registers")
+    print(", ".join(f"{name} {tried[name]}" for name in sorted(tried)))
+    if WANTED - set(tried):
+        sys.exit(f"never tried: {', '.join(sorted(WANTED - set(tried)))}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = 10**6
 
 
+@functools.lru_cache(maxsize=100000)
 def instant(text):
     return (datetime.fromisoformat(text.replace("Z", "+00:00")) - EPOCH) // timedelta(milliseconds=1)
 
@@ -29,6 +30,7 @@ def ms_of(moment):
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
+@functools.lru_cache(maxsize=100000)
 def micro(text):
     return int(Decimal(text) * MICRO)
 
@@ -84,16 +86,16 @@ def shifts(name, year):
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=1000)
 def dates(name, first_ms, last_ms):
-    day, end = wall(name, first_ms).date() - timedelta(2), wall(name, last_ms).date() + timedelta(2)
-    while day <= end:
-        yield day
-        day += timedelta(1)
+    first, last = wall(name, first_ms).date() - timedelta(2), wall(name, last_ms).date() + timedelta(2)
+    return [first + timedelta(i) for i in range((last - first).days + 1)]
 
 
 # --- tariffs ------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=100000)
 def days_in_month(day):
     return ((day.replace(day=28) + timedelta(4)).replace(day=1) - timedelta(1)).day
 
@@ -127,6 +129,7 @@ def entry_of(case, tariff, day):
     raise LookupError(day)
 
 
+@functools.lru_cache(maxsize=100000)
 def minutes(text):
     return int(text[:2]) * 60 + int(text[3:])
 
