@@ -31,7 +31,7 @@ ROOMS = {
     r"libserialport\.h": r"bridges/ports\.c",
     r"yaml\.h": r"bridges/base/doc\.c",
     r"sodium\.h": r"gateway/(base/chain\.c|sync/seal\.c|ctl/[^/]+)",
-    r".*\.pb-c\.h": r"gateway/sync/wire_(inside\.h|[a-z]+\.c)",
+    r".*\.pb-c\.h": r"gateway/sync/wire_([a-z_]*inside\.h|[a-z_]+\.c)",
     r"uv\.h": r"gateway/(app|local|headend)/[^/]+",
     r"jansson\.h": r"gateway/(hub|ctl)/[^/]+|bridges/cli/[^/]+",
 }
