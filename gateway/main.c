@@ -72,7 +72,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *out) {
 }
 
 static int check(const struct settings *settings, const char *path) {
+    struct clock clock;
+    clock_init(&clock);
     settings_print_airtime(settings, stdout);
+    if (settings_print_unpriced(settings, clock_wall(&clock).at_ms, stdout)) {
+        return GW_EXIT_CONFIG;
+    }
     (void)printf("%s: ok\n", path);
     return GW_EXIT_OK;
 }

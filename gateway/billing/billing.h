@@ -46,7 +46,7 @@ struct billing_news {
 };
 
 struct billing_config {
-    const struct plan *plan; /* must outlive the billing, or the next billing_renew */
+    const struct billing_plan *plan; /* must outlive the billing, or the next billing_renew */
     struct store *store;
     struct clock *clock;
     /* Documents of the cloud, beside those of the plan's files; once a book has one, its files
@@ -69,7 +69,8 @@ void billing_close(struct billing *billing); /* NULL is allowed */
 
 /* Another configuration: accruals under the old one become entries first. On failure the old
  * one stays in force. In a transaction of its own. */
-MUST_CHECK enum gw_status billing_renew(struct billing *billing, const struct plan *plan);
+MUST_CHECK enum gw_status billing_renew(struct billing *billing,
+                                        const struct billing_plan *plan);
 
 /* Has posting stopped? */
 bool billing_is_safe(const struct billing *billing);

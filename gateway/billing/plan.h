@@ -11,6 +11,8 @@
 #ifndef GATEWAY_BILLING_PLAN_H
 #define GATEWAY_BILLING_PLAN_H
 
+#include "bridges/base/doc.h"
+#include "bridges/site.h"
 #include "gateway/core/account.h"
 #include "gateway/tariffs/tariffs.h"
 
@@ -18,12 +20,20 @@ enum {
     PLAN_ACCOUNTS_MAX = 1000,
     PLAN_BOOKS_MAX = 64,
     PLAN_NO_BOOK = PLAN_BOOKS_MAX,
-    PLAN_ID_MAX = ENTRY_ACCOUNT_MAX
+    PLAN_ID_MAX = ENTRY_ACCOUNT_MAX,
+    PLAN_NAME_MAX = 60,
+    PLAN_FOLDER_MAX = 255
 };
 
 /* A meter as one account pays for it. A shared one stands in several accounts. */
 struct plan_meter {
     char id[PLAN_ID_MAX + 1];
+    char register_name[PLAN_NAME_MAX + 1];
+    char source_name[TARIFF_NAME_MAX + 1]; /* empty: the first */
+    int64_t share_micro;                   /* per cent; those of all accounts are 100 */
+    int utility_word;                      /* 0 = what its register says, else utility + 1 */
+    int source_line;                       /* in the file, for messages */
+    /* filled by plan_resolve: */
     uint16_t quantity; /* the register that is charged */
     enum tariff_utility utility;
     size_t source; /* index in the sources of the book's documents */
@@ -36,9 +46,12 @@ struct plan_meter {
 
 struct plan_account {
     char id[PLAN_ID_MAX + 1];
-    enum account_mode mode;
+    int mode;              /* enum account_mode */
     int64_t opening_micro; /* credit that the first tenancy begins with */
     struct topup_policy topup;
+    char tariffs[ACCOUNT_UTILITIES][TARIFF_ID_MAX + 1]; /* empty: none */
+    int source_line;
+    /* filled by plan_resolve: */
     size_t books[ACCOUNT_UTILITIES]; /* index of the plan's books; PLAN_NO_BOOK */
     size_t meter_count;
     struct plan_meter meters[ACCOUNT_METERS_MAX];
@@ -51,9 +64,10 @@ struct plan_book {
     struct tariff_file **files; /* owned by the plan, those of the book alone */
 };
 
-struct plan {
+struct billing_plan {
     char zone_name[ZONE_NAME_MAX + 1];
-    struct zone_file *zone; /* NULL: no accounts, no zone */
+    char folder[PLAN_FOLDER_MAX + 1]; /* of tariff files */
+    struct zone_file *zone;           /* NULL: no accounts, no zone */
     size_t day_count;
     struct marked_day days[TARIFFS_DAYS_MAX]; /* of all documents, rising */
     int64_t max_backdate_ms; /* how far back a document that came late may raise a price */
@@ -63,6 +77,24 @@ struct plan {
     struct plan_account *accounts; /* owned by the plan */
 };
 
-void plan_done(struct plan *plan);
+/* An element of the list "accounts". out is the plan, all zero at first but for the above. */
+extern const struct schema plan_account_schema;
+void plan_read_account(struct doc *doc, const doc_node *node, void *out);
+
+/*
+ * Loads the zone and the tariff files and finds what each account and meter refers to. Adds
+ * faults: what is unknown, what is charged twice or not wholly, what cannot be priced.
+ */
+void plan_resolve(struct billing_plan *plan, struct doc *doc, const struct site *site);
+
+/* What is only wrong for now: accounts whose tariff has not taken over yet. Calls say for each
+ * with a sentence; returns how many. */
+size_t plan_unpriced(const struct billing_plan *plan, int64_t now_ms,
+                     void (*say)(void *context, const char *text), void *context);
+
+/* Its local calendar; the pointers in it are the plan's. */
+struct calendar plan_calendar(const struct billing_plan *plan);
+
+void plan_done(struct billing_plan *plan);
 
 #endif

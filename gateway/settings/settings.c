@@ -46,6 +46,15 @@ static const struct field gateway_fields[] = {
      MQTT_PATH_MAX, "folder of meter models", NULL, NULL, NULL},
     {"log_level", FIELD_CHOICE, offsetof(struct settings, log_level), "info", 0, 0,
      "what is logged", LOG_LEVELS, NULL, NULL},
+    {"zone", FIELD_TEXT, offsetof(struct settings, plan.zone_name), "", 0, ZONE_NAME_MAX,
+     "IANA time zone of the site, such as Europe/London; needed for accounts", NULL, NULL,
+     NULL},
+    {"tariffs", FIELD_TEXT, offsetof(struct settings, plan.folder),
+     "/usr/share/metergate/tariffs", 1, PLAN_FOLDER_MAX, "folder of tariff files", NULL, NULL,
+     NULL},
+    {"max_backdate", FIELD_DURATION, offsetof(struct settings, plan.max_backdate_ms), "0s", 0,
+     3650LL * DAY_MS, "how far back a tariff that comes late may raise a price", NULL, NULL,
+     NULL},
 };
 
 static const struct field store_fields[] = {
@@ -100,11 +109,17 @@ static const struct schema store_schema = {store_fields, COUNT(store_fields), NU
 static const struct schema sync_schema = {sync_fields, COUNT(sync_fields), NULL, 0};
 static const struct schema local_schema = {local_fields, COUNT(local_fields), NULL, 0};
 
+static void read_account(struct doc *doc, const doc_node *node, void *out) {
+    plan_read_account(doc, node, &((struct settings *)out)->plan);
+}
+
 static const struct field top_fields[] = {
     {"gateway", FIELD_MAP, 0, NULL, 0, 0, "who this is", NULL, &gateway_schema, NULL},
     {"store", FIELD_MAP, 0, "", 0, 0, "what is kept", NULL, &store_schema, NULL},
     {"sync", FIELD_MAP, 0, "", 0, 0, "the cloud end", NULL, &sync_schema, NULL},
     {"local", FIELD_MAP, 0, "", 0, 0, "on this machine", NULL, &local_schema, NULL},
+    {"accounts", FIELD_LIST, 0, "", 0, PLAN_ACCOUNTS_MAX, "who pays for which meter", NULL,
+     &plan_account_schema, read_account},
 };
 static const struct schema top_schema = {top_fields, COUNT(top_fields), &site_schema,
                                          offsetof(struct settings, site)};
@@ -139,6 +154,7 @@ static void check_sync(struct doc *doc, const struct settings *settings) {
 
 static void resolve_paths(struct doc *doc, struct settings *settings) {
     doc_path(doc, settings->models, sizeof settings->models);
+    doc_path(doc, settings->plan.folder, sizeof settings->plan.folder);
     doc_path(doc, settings->store.path, sizeof settings->store.path);
     doc_path(doc, settings->transport.ca, sizeof settings->transport.ca);
     doc_path(doc, settings->transport.cert, sizeof settings->transport.cert);
@@ -153,6 +169,7 @@ static void read_all(struct doc *doc, struct settings *settings) {
     }
     resolve_paths(doc, settings);
     site_resolve(&settings->site, doc, settings->models);
+    plan_resolve(&settings->plan, doc, &settings->site);
     check_sync(doc, settings);
 }
 
@@ -178,6 +195,7 @@ enum gw_status settings_load(const char *path, struct fault_list *faults,
 
 void settings_free(struct settings *settings) {
     if (settings) {
+        plan_done(&settings->plan);
         site_done(&settings->site);
         free(settings);
     }
@@ -185,6 +203,14 @@ void settings_free(struct settings *settings) {
 
 void settings_print_reference(FILE *out) {
     schema_print(&top_schema, "", out);
+}
+
+static void say_unpriced(void *context, const char *text) {
+    (void)fprintf(context, "%s\n", text);
+}
+
+bool settings_print_unpriced(const struct settings *settings, int64_t at_ms, FILE *out) {
+    return plan_unpriced(&settings->plan, at_ms, say_unpriced, out) > 0;
 }
 
 /* --- airtime --------------------------------------------------------------------------------

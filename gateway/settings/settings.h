@@ -12,6 +12,7 @@
 #include "bridges/base/fault.h"
 #include "bridges/site.h"
 #include "gateway/base/status.h"
+#include "gateway/billing/plan.h"
 #include "gateway/store/store.h"
 #include "gateway/sync/mqtt.h"
 #include "gateway/sync/seal.h"
@@ -35,6 +36,7 @@ struct settings {
     struct seal_key keys[SEAL_KEYS_MAX];
     char socket[SETTINGS_SOCKET_MAX + 1]; /* empty = none */
     struct site site;
+    struct billing_plan plan; /* of money */
 };
 
 /*
@@ -47,6 +49,10 @@ void settings_free(struct settings *settings); /* NULL is allowed */
 
 /* The reference of all keys, one a line. */
 void settings_print_reference(FILE *out);
+
+/* What will be wrong at a moment, said to out: accounts whose tariff does not hold yet. false:
+ * nothing was said. */
+bool settings_print_unpriced(const struct settings *settings, int64_t at_ms, FILE *out);
 
 /* For each bus: how much of its time the polls take, and whether that can be. */
 void settings_print_airtime(const struct settings *settings, FILE *out);

@@ -42,6 +42,16 @@ MUST_CHECK enum gw_status tariffs_load(const char *path, struct fault_list *faul
 MUST_CHECK enum gw_status tariffs_parse(const char *name, const char *text, size_t len,
                                         struct fault_list *faults, struct tariff_file *out);
 
+/* All files of a folder that end in .yaml, by name. Those with faults are left out, and the
+ * faults said. */
+struct tariff_folder {
+    size_t count;
+    struct tariff_file **files; /* owned; one that is taken out leaves NULL */
+};
+void tariffs_load_folder(const char *path, struct fault_list *faults,
+                         struct tariff_folder *out);
+void tariff_folder_done(struct tariff_folder *folder);
+
 /* The reference of all keys, one a line. */
 void tariffs_print_reference(FILE *out);
 

@@ -7,6 +7,9 @@ HEAD = f"gateway: {{operator: demo, site: s, id: gw-1, models: {SOURCE}/config/m
 BUS = "buses:\n  - id: b1\n    line: /dev/ttyUSB0\n    meters:\n"
 METER = "      - {id: m1, model: eastron-sdm120, address: 1}\n"
 
+MONEY = HEAD[:-2] + ", zone: Asia/Shanghai, tariffs: TARIFFS}\naccounts:\n"
+PAYS = "tariffs: {electricity: flat}, meters: [{meter: m1, register: forward_active_energy"
+
 CASES = {  # what is wrong: (text, [(line or None, words)])
     "empty": ("", [(None, "empty")]),
     "only comments": ("# nothing\n\n# here\n", [(None, "empty")]),
@@ -21,6 +24,32 @@ CASES = {  # what is wrong: (text, [(line or None, words)])
     "key twice": (HEAD + HEAD + BUS + METER, [(2, "gateway: is given twice")]),
     "plaintext": (HEAD + "sync: {broker: mqtt://10.0.0.1}\n" + BUS + METER,
                   [(2, "not encrypted"), (2, "keys")]),
+    "money without a zone": (HEAD + f"accounts:\n  - {{id: a, {PAYS}}}]}}\n" + BUS + METER,
+                             [(1, "zone: is missing")]),
+    "no such zone": ((MONEY + f"  - {{id: a, {PAYS}}}]}}\n" + BUS + METER).replace("Shanghai", "Shangha"),
+                     [(1, '"Asia/Shangha" is no time zone')]),
+    "another zone": ((MONEY + f"  - {{id: a, {PAYS}}}]}}\n" + BUS + METER).replace("Shanghai", "Tokyo"),
+                     [(3, "is meant for Asia/Shanghai, and this site is in Asia/Tokyo")]),
+    "accounts": (
+        MONEY + f"  - {{id: a, {PAYS}, share: 60}}]}}\n"
+        f"  - {{id: a, {PAYS}, share: 30}}]}}\n"
+        "  - {id: c, tariffs: {electricity: falt, water: flat}, meters: [{meter: m9, register: volume}]}\n"
+        "  - {id: d, tariffs: {electricity: uk-standing-charge}, meters: [{meter: m2, register: voltage_a},\n"
+        "     {meter: m2, register: volume}]}\n"
+        "  - id: e\n    mode: gift\n    tariffs: {electricity: flat}\n    meters:\n"
+        "      - {meter: m3, register: forward_active_energy, utility: water, share: 1.00001}\n"
+        "      - {meter: m4, register: forward_active_energy, source: sun}\n"
+        "      - {meter: m5, register: volume}\n" + BUS + METER +
+        "".join(f"      - {{id: m{i}, model: eastron-sdm120, address: {i}}}\n" for i in (2, 3, 4, 5)),
+        [(4, 'account "a" is there already (line 3)'),
+         (4, 'pay for 90 per cent of meter "m1" in all, not 100 (the first in line 3)'),
+         (5, 'has the id "falt"; there are dormitory-allowance, flat,'),
+         (5, '"flat" charges electricity, not water'), (5, 'no bus has a meter "m9"'),
+         (6, "is meant for Europe/London, and this site is in Asia/Shanghai"),
+         (6, '"voltage_a" is no quantity that counts on'), (7, 'meter "m2" stands twice in account "d" (line 6)'),
+         (7, 'meter "m2" is a eastron-sdm120, which gives no volume'), (9, "mode"),
+         (12, "is in kWh, and water is not sold in it"), (12, "share: has more than four decimals"),
+         (13, 'tariff "flat" knows no "sun"'), (14, 'gives no volume')]),
     "several at once": (
         "gateway: {operator: demo, site: 's s', id: gw-1, models: MODELS}\n"
         "store: {min_free_mib: -1}\n" + BUS + METER +
@@ -37,7 +66,8 @@ CASES = {  # what is wrong: (text, [(line or None, words)])
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "gateway.yaml"
     for name, (text, faults) in CASES.items():
-        path.write_text(text.replace("MODELS", str(SOURCE / "config/models")))
+        text = text.replace("MODELS", str(SOURCE / "config/models"))
+        path.write_text(text.replace("TARIFFS", str(SOURCE / "config/tariffs")))
         for options in ([], ["--check-config"]):
             done = subprocess.run([BUILD / "metergated", "--config", path, *options],
                                   capture_output=True, text=True, timeout=30)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files that read a plan share. Not for others: the door is plan.h.
+ */
+#ifndef GATEWAY_BILLING_PLAN_INSIDE_H
+#define GATEWAY_BILLING_PLAN_INSIDE_H
+
+#include "gateway/billing/plan.h"
+
+struct plan_resolver {
+    struct billing_plan *plan;
+    struct doc *doc;
+    const struct site *site;
+};
+
+/* Adds a fault at a line of the configuration. */
+void plan_fault(const struct plan_resolver *resolver, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Zone, tariff files, books of the accounts, marked dates. */
+void plan_resolve_books(const struct plan_resolver *resolver);
+/* Registers, utilities and shares; books are known by then. */
+void plan_resolve_meters(const struct plan_resolver *resolver);
+
+const char *plan_utility_text(enum tariff_utility utility);
+
+#endif
