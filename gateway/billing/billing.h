@@ -47,11 +47,11 @@ struct billing_news {
 
 struct billing_config {
     const struct billing_plan *plan; /* must outlive the billing, or the next billing_renew */
-    struct store *store;
+    struct store *store;             /* opened */
     struct clock *clock;
     /* Documents of the cloud, beside those of the plan's files; once a book has one, its files
      * do not count any more. Must outlive the billing. */
-    const struct tariff *const *documents;
+    const struct tariff_file *const *documents;
     size_t document_count;
     /* Called inside the transaction that it belongs to; NULL: nobody listens. */
     void (*news)(void *context, const struct billing_news *news);
@@ -115,17 +115,18 @@ struct billing_answer {
  * Lets an event that an order asks for happen to an account: CREDIT, VOUCHER, REVERSE, ADJUST,
  * DEBT, REFUND, MODE, OPEN, SHUT. What has accrued becomes entries first.
  *
- *   tenancy   the epoch that the order is for; OPEN: the new one
+ *   account   NULL is allowed for REVERSE with a target_id
+ *   tenancy   the epoch that the order is for; OPEN: the new one. 0: the current, or the next
  *   order_id  needed. The same one with the same content gets its first answer again, with
- *             other content CONFLICT.
+ *             other content CONFLICT. Only what was done is remembered so: a refusal is not.
  *   CREDIT, VOUCHER   unique by (account, tenancy, seller, voucher number) too
  *   REVERSE   target_id, or the credit's voucher key; the split is looked up. amount 0: all
  *   OPEN      binds every meter of the account at its last trusted reading, or its next one
  *   SHUT      charges up to the last trusted readings, which are the final ones
  *
- * GW_OK: *answer says what became of it; with any other outcome than OK nothing was written
- * but the key of a refusal that is final. Else the store failed: the transaction cannot be
- * committed, and nothing may be answered.
+ * GW_OK: *answer says what became of it; with any other outcome than OK the order wrote
+ * nothing, though what had accrued may have become entries. Else the store failed: the
+ * transaction cannot be committed, and nothing may be answered.
  */
 MUST_CHECK enum gw_status billing_apply(struct billing *billing, const char *account,
                                         uint32_t tenancy, const struct account_event *event,
@@ -145,13 +146,15 @@ MUST_CHECK enum gw_status billing_swap(struct billing *billing, const struct bil
                                        struct billing_answer *answer);
 
 /*
- * A tariff document from the cloud, sound as TARIFF_DOCUMENT, which must outlive the billing.
+ * A tariff document from the cloud, sound as TARIFF_DOCUMENT, which must outlive the billing
+ * (the caller keeps its bytes in the same transaction, and hands it to the next billing_open).
  * A revision that is not above the newest of its book is SUPERSEDED. One whose instant has
  * passed is applied backwards: each account gets one ADJUST entry, what it should have paid
  * less what it has; TOO_OLD when readings of that time are no more, LIMIT when it raises a
  * price further back than the plan allows.
  */
-MUST_CHECK enum gw_status billing_tariff(struct billing *billing, const struct tariff *tariff,
+MUST_CHECK enum gw_status billing_tariff(struct billing *billing,
+                                         const struct tariff_file *document,
                                          const uint8_t *order_id,
                                          struct billing_answer *answer);
 

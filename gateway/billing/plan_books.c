@@ -45,15 +45,25 @@ static bool has_id(const struct tariff_folder *folder, const char *id) {
     return false;
 }
 
-/* The ids of a folder's files, for a person who has mistyped one. */
-static void name_all(const struct tariff_folder *folder, char *text) {
+static size_t add_name(char *text, size_t len, const char *id) {
+    const int more = len < NAMES_BYTES ? snprintf(text + len, NAMES_BYTES - len, "%s%s",
+                                                  len > 0 ? ", " : "", id)
+                                       : 0;
+    return len + (size_t)more;
+}
+
+/* The ids there are, for a person who has mistyped one. */
+static void name_all(const struct billing_plan *plan, const struct tariff_folder *folder,
+                     char *text) {
     size_t len = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < folder->count && len < NAMES_BYTES; i++) {
+    for (size_t i = 0; i < plan->book_count; i++) {
+        len = add_name(text, len, plan->books[i].id);
+    }
+    for (size_t i = 0; i < folder->count; i++) {
         const struct tariff_file *file = folder->files[i];
         if (file && !strstr(text, file->tariff.id)) {
-            len += (size_t)snprintf(text + len, NAMES_BYTES - len, "%s%s", len ? ", " : "",
-                                    file->tariff.id);
+            len = add_name(text, len, file->tariff.id);
         }
     }
 }
@@ -129,7 +139,7 @@ static size_t find_book(const struct plan_resolver *resolver, struct tariff_fold
         return known;
     }
     if (!has_id(folder, id)) {
-        name_all(folder, names);
+        name_all(plan, folder, names);
         plan_fault(resolver, line, "tariffs: no file in %.100s has the id \"%s\"; there %s%s",
                    plan->folder, id, *names ? "are " : "is none", names);
         return PLAN_NO_BOOK;

@@ -43,7 +43,7 @@ CASES = {  # what is wrong: (text, [(line or None, words)])
         "".join(f"      - {{id: m{i}, model: eastron-sdm120, address: {i}}}\n" for i in (2, 3, 4, 5)),
         [(4, 'account "a" is there already (line 3)'),
          (4, 'pay for 90 per cent of meter "m1" in all, not 100 (the first in line 3)'),
-         (5, 'has the id "falt"; there are dormitory-allowance, flat,'),
+         (5, 'has the id "falt"; there are flat, dormitory-allowance,'),
          (5, '"flat" charges electricity, not water'), (5, 'no bus has a meter "m9"'),
          (6, "is meant for Europe/London, and this site is in Asia/Shanghai"),
          (6, '"voltage_a" is no quantity that counts on'), (7, 'meter "m2" stands twice in account "d" (line 6)'),
