@@ -21,6 +21,7 @@
 
 #include "gateway/base/chain.h"
 #include "gateway/billing/plan.h"
+#include "gateway/core/usage.h"
 #include "gateway/store/store.h"
 
 struct billing;
@@ -49,8 +50,8 @@ struct billing_config {
     const struct billing_plan *plan; /* must outlive the billing, or the next billing_renew */
     struct store *store;             /* opened */
     struct clock *clock;
-    /* Documents of the cloud, beside those of the plan's files; once a book has one, its files
-     * do not count any more. Must outlive the billing. */
+    /* Documents of the cloud, beside those of the plan's files, which hold until the first of
+     * a book takes over. Must outlive the billing. */
     const struct tariff_file *const *documents;
     size_t document_count;
     /* Called inside the transaction that it belongs to; NULL: nobody listens. */
@@ -150,8 +151,9 @@ MUST_CHECK enum gw_status billing_swap(struct billing *billing, const struct bil
  * (the caller keeps its bytes in the same transaction, and hands it to the next billing_open).
  * A revision that is not above the newest of its book is SUPERSEDED. One whose instant has
  * passed is applied backwards: each account gets one ADJUST entry, what it should have paid
- * less what it has; TOO_OLD when readings of that time are no more, LIMIT when it raises a
- * price further back than the plan allows.
+ * less what it has; TOO_OLD when readings of that time are no more, or meters came and went in
+ * it; LIMIT when it raises a price further back than the plan allows (and the minute that an
+ * order may be on its way).
  */
 MUST_CHECK enum gw_status billing_tariff(struct billing *billing,
                                          const struct tariff_file *document,
@@ -182,5 +184,10 @@ size_t billing_count(const struct billing *billing);
 void billing_look(const struct billing *billing, size_t index, struct billing_view *out);
 /* The index of an account; billing_count: there is none. */
 size_t billing_find(const struct billing *billing, const char *account);
+
+/* What an account used on a local day, into a sum that usage_init has made for its utility. A
+ * day without entries is left as it was. GW_EDAMAGED: its bytes are. */
+MUST_CHECK enum gw_status billing_usage(struct billing *billing, const char *account,
+                                        int32_t day, struct usage_sum *out);
 
 #endif

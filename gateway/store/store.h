@@ -205,7 +205,7 @@ void store_chain_head(const struct store *store, uint8_t *hash);
 /* --- facts under a key ------------------------------------------------------------------- */
 
 /* Who a key belongs to. The numbers are in the file. */
-enum store_space { STORE_ACCOUNT = 1, STORE_CONDITION = 2 };
+enum store_space { STORE_ACCOUNT = 1, STORE_CONDITION = 2, STORE_BILLING = 10, STORE_USAGE = 11 };
 
 enum { STORE_BLOB_MAX = 64 * 1024 };
 
