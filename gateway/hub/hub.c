@@ -59,7 +59,6 @@ static bool commit(struct hub *hub) {
     }
     note_disk(hub, false);
     hub->pending_count = 0;
-    drain_stored(&hub->drain, store_head(hub->store));
     hub_uplink_pump(hub);
     return true;
 }
@@ -98,6 +97,7 @@ static void take_bus_mail(struct hub *hub, const struct bus_mail *mail) {
     case BUS_METER:
         bus->meters[mail->of.meter.meter].was_polled = true;
         bus->meters[mail->of.meter.meter].state = mail->of.meter;
+        hub_conditions_meter(hub, &bus->meters[mail->of.meter.meter]);
         break;
     case BUS_LINE:
         bus->state = mail->of.line;
@@ -145,6 +145,7 @@ static void every_second(struct hub *hub) {
             return;
         }
     }
+    hub_conditions_second(hub);
     hub_uplink_second(hub);
 }
 
@@ -231,7 +232,8 @@ static enum gw_status start(struct hub *hub, const struct hub_config *config) {
         return status;
     }
     name_sender(hub);
-    status = start_buses(hub);
+    status = hub_conditions_load(hub);
+    status = status == GW_OK ? start_buses(hub) : status;
     return status == GW_OK ? hub_uplink_start(hub) : status;
 }
 

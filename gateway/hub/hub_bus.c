@@ -87,7 +87,7 @@ static enum gw_status number_points(struct hub *hub, struct hub_bus *bus) {
     return status == GW_OK ? store_recent(hub->store, RECENT_ROWS, on_seen, bus) : status;
 }
 
-/* The serial numbers the store knows; the caller frees. */
+/* What the store knows of the meters; the serial numbers the caller frees. */
 static enum gw_status load_serials(struct hub *hub, const struct hub_bus *bus,
                                    char (**out)[BRIDGE_SERIAL_MAX + 1]) {
     _Static_assert((int)STORE_SERIAL_MAX == (int)BRIDGE_SERIAL_MAX, "one length");
@@ -96,6 +96,7 @@ static enum gw_status load_serials(struct hub *hub, const struct hub_bus *bus,
     for (size_t m = 0; status == GW_OK && m < bus->site->meter_count; m++) {
         status = store_identity(hub->store, bus->site->meters[m].id, (*out)[m]);
         status = status == GW_NONE ? GW_OK : status;
+        status = status == GW_OK ? hub_conditions_load_meter(hub, &bus->meters[m]) : status;
     }
     return status;
 }

@@ -24,6 +24,15 @@ enum {
 };
 #define HUB_NEVER INT64_MAX
 
+/* Something that holds or does not, told to the cloud once when it begins and once when it
+ * ends, also across a restart. */
+struct hub_condition {
+    bool is_on;       /* now */
+    bool is_told;     /* its beginning is stored, its end is not */
+    bool is_owed;     /* its beginning could not be stored yet */
+    int64_t since_ms; /* when it began */
+};
+
 /* One value a meter gives, and the newest of it. */
 struct hub_point {
     uint32_t number; /* in the store and on the wire */
@@ -38,6 +47,8 @@ struct hub_meter {
     bool was_polled;
     struct bus_meter_state state;
     bool is_ordered; /* an order to it is in hand: there is one at a time */
+    struct hub_condition lost;
+    struct hub_condition wrong;
 };
 
 /* An order to one meter, and what became of it. */
@@ -83,11 +94,17 @@ struct hub {
     size_t pending_count;
     struct store_reading pending[HUB_PENDING_MAX];
     bool disk_is_full; /* as it was logged last */
+    struct hub_condition disk;
+    struct hub_condition clock_untrusted;
+    struct hub_condition wan_lost;
+    struct hub_condition ledger_broken;
+    uint64_t events_dropped; /* too many wait for the cloud */
 
     struct mqtt *mqtt; /* NULL: no uplink configured */
     struct mailbox *event_box;
     struct drain drain;
     bool is_up;
+    int64_t down_ms; /* since when it is not; monotonic */
     uint32_t session;
     uint64_t next_token;
     int64_t heartbeat_due_ms;
@@ -95,6 +112,7 @@ struct hub {
     int64_t echo_ms;  /* when the cloud end last answered a ping */
     uint64_t refused; /* messages from the cloud that were not accepted */
     struct wire_batch batch;
+    struct store_records records;
     struct wire_now now;
     struct wire_birth birth;
     struct wire_scratch scratch;
@@ -140,12 +158,44 @@ void hub_order_lose(struct hub *hub, const struct hub_bus *bus);
 /* The order of a number; NULL when it is not remembered. */
 struct hub_order *hub_order_find(struct hub *hub, uint64_t number);
 
+/*
+ * hub_condition.c: stores an event, as a part of the open transaction or in one of its own. Its
+ * severity is that of its code when none is given, its time is now when it is 0. GW_ENOSPACE
+ * and the other statuses of store_put_record; when too many events wait already it is dropped,
+ * counted, and GW_OK.
+ */
+MUST_CHECK enum gw_status hub_event(struct hub *hub, const struct wire_event *event);
+/* What the store knows of the conditions, at the start and of the meters of a bus. */
+MUST_CHECK enum gw_status hub_conditions_load(struct hub *hub);
+MUST_CHECK enum gw_status hub_conditions_load_meter(struct hub *hub, struct hub_meter *meter);
+/* Looks for conditions that have changed: of a meter after its poll, the others every second.
+ */
+void hub_conditions_meter(struct hub *hub, struct hub_meter *meter);
+void hub_conditions_second(struct hub *hub);
+
+/* hub_uplink.c: hands hub->message over. false: the uplink has no room now. */
+bool hub_uplink_publish(struct hub *hub, const char *leaf, bool retained, uint64_t token,
+                        size_t len);
+/* Every refusal is counted; the first and then each hundredth is said. */
+void hub_uplink_refuse(struct hub *hub, const char *topic, const char *why);
+
+/* hub_outbox.c: where the streams stand, at the start and for birth and heartbeat. */
+void hub_outbox_begin(struct hub *hub);
+size_t hub_outbox_heads(const struct hub *hub, struct wire_head *out);
+/* The cloud has committed up to a record, or wants them again from one. */
+void hub_outbox_acknowledged(struct hub *hub, const char *topic,
+                             const struct wire_position *position);
+void hub_outbox_resend(struct hub *hub, const char *topic,
+                       const struct wire_position *position);
+
+/* Sends what may be sent. No transaction is open then. */
+void hub_uplink_pump(struct hub *hub);
+/* When the next message of a backlog may go. */
+int64_t hub_uplink_due_us(const struct hub *hub);
+
 /* hub_uplink.c */
 MUST_CHECK enum gw_status hub_uplink_start(struct hub *hub);
 bool hub_uplink_mail(struct hub *hub); /* takes what has come; true: and there is more */
-void hub_uplink_pump(struct hub *hub); /* sends what may be sent */
-int64_t
-hub_uplink_due_us(const struct hub *hub); /* when the next message of a backlog may go */
 void hub_uplink_second(struct hub *hub);
 void hub_uplink_stop(struct hub *hub);
 /* The configuration or the meters have changed: says so to the cloud. */

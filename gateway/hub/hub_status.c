@@ -117,6 +117,23 @@ static json_t *describe_stream(const struct hub *hub) {
     return out;
 }
 
+static json_t *describe_records(const struct hub *hub) {
+    static const char *const names[STORE_STREAMS] = {
+        [STORE_LEDGER] = "ledger", [STORE_EVENTS] = "events", [STORE_RESULTS] = "results"};
+    json_t *out = json_object();
+    for (int i = 0; i < STORE_STREAMS; i++) {
+        const uint64_t head = store_record_head(hub->store, (enum store_stream)i);
+        const uint64_t acked = store_record_acked(hub->store, (enum store_stream)i);
+        json_t *stream = json_object();
+        json_object_set_new(stream, "head", integer(head));
+        json_object_set_new(stream, "acked", integer(acked));
+        json_object_set_new(out, names[i], stream);
+    }
+    json_object_set_new(out, "ledger_is_whole", json_boolean(store_chain_is_whole(hub->store)));
+    json_object_set_new(out, "events_dropped", integer(hub->events_dropped));
+    return out;
+}
+
 json_t *hub_status_json(struct hub *hub) {
     const char *link = !hub->mqtt ? "none" : hub->is_up ? "up" : "down";
     json_t *out = json_object();
@@ -135,6 +152,7 @@ json_t *hub_status_json(struct hub *hub) {
     json_object_set_new(out, "disk_full", json_boolean(hub->disk_is_full));
     json_object_set_new(out, "refused", integer(hub->refused));
     json_object_set_new(out, "stream", describe_stream(hub));
+    json_object_set_new(out, "records", describe_records(hub));
     json_object_set_new(out, "buses", buses);
     return out;
 }

@@ -13,19 +13,11 @@ enum {
 /* --- sending
  * ---------------------------------------------------------------------------------- */
 
-/* Hands hub->message over. false: the uplink has no room now. */
-static bool publish(struct hub *hub, const char *leaf, bool retained, uint64_t token,
-                    size_t len) {
+bool hub_uplink_publish(struct hub *hub, const char *leaf, bool retained, uint64_t token,
+                        size_t len) {
     char topic[WIRE_TOPIC_MAX];
     wire_topic(hub->settings->operator_id, hub->settings->gateway_id, leaf, topic);
     return mqtt_publish(hub->mqtt, topic, retained, token, hub->message, len) == GW_OK;
-}
-
-static size_t heads(const struct hub *hub, struct wire_head *out) {
-    out[0] = (struct wire_head){.stream = WIRE_READINGS,
-                                .head = store_head(hub->store),
-                                .acked = store_acked(hub->store)};
-    return 1;
 }
 
 static void describe_meter(const struct hub_meter *meter, struct wire_meter *out) {
@@ -49,7 +41,7 @@ static void send_birth(struct hub *hub) {
         .at_ms = clock_wall(hub->clock).at_ms,
         .parts = (uint32_t)((meters + WIRE_BIRTH_METERS_MAX - 1) / WIRE_BIRTH_METERS_MAX)};
     (void)snprintf(birth->version, sizeof birth->version, "%s", METERGATE_VERSION);
-    birth->head_count = heads(hub, birth->heads);
+    birth->head_count = hub_outbox_heads(hub, birth->heads);
     for (birth->part = 1; birth->part <= birth->parts; birth->part++) {
         const size_t first = (birth->part - 1) * (size_t)WIRE_BIRTH_METERS_MAX;
         birth->meter_count = 0;
@@ -61,7 +53,7 @@ static void send_birth(struct hub *hub) {
         }
         size_t len;
         if (wire_birth_encode(birth, hub->message, sizeof hub->message, &len) == GW_OK) {
-            (void)publish(hub, "u/birth", false, 0, len);
+            (void)hub_uplink_publish(hub, "u/birth", false, 0, len);
         }
     }
 }
@@ -71,7 +63,7 @@ static void send_state(struct hub *hub, bool online) {
         .sender = hub->sender, .online = online, .at_ms = clock_wall(hub->clock).at_ms};
     size_t len;
     if (wire_state_encode(&state, hub->message, sizeof hub->message, &len) == GW_OK) {
-        (void)publish(hub, "s", true, 0, len);
+        (void)hub_uplink_publish(hub, "s", true, 0, len);
     }
 }
 
@@ -81,11 +73,11 @@ static void send_heartbeat(struct hub *hub) {
                                        .at_ms = clock_wall(hub->clock).at_ms,
                                        .uptime_ms = (uint64_t)(now_ms - hub->started_ms),
                                        .ping = (uint64_t)now_ms};
-    heartbeat.head_count = heads(hub, heartbeat.heads);
+    heartbeat.head_count = hub_outbox_heads(hub, heartbeat.heads);
     hub_health(hub, &heartbeat.health);
     size_t len;
     if (wire_heartbeat_encode(&heartbeat, hub->message, sizeof hub->message, &len) == GW_OK) {
-        (void)publish(hub, "u/hb", false, 0, len);
+        (void)hub_uplink_publish(hub, "u/hb", false, 0, len);
     }
     hub->heartbeat_due_ms = now_ms + hub->settings->heartbeat_ms;
 }
@@ -94,7 +86,7 @@ static void flush_now(struct hub *hub) {
     size_t len;
     if (hub->now.count > 0 &&
         wire_now_encode(&hub->now, hub->message, sizeof hub->message, &len) == GW_OK) {
-        (void)publish(hub, "u/now", false, 0, len);
+        (void)hub_uplink_publish(hub, "u/now", false, 0, len);
     }
     hub->now.count = 0;
 }
@@ -127,94 +119,13 @@ static void send_now(struct hub *hub) {
     hub->now_due_ms = clock_mono_ms(hub->clock) + hub->settings->now_every_ms;
 }
 
-/* --- the outbox
- * -------------------------------------------------------------------------------- */
-
-/* Encodes the records from a sequence number on; *last is the last of them. */
-static enum gw_status encode_from(struct hub *hub, uint64_t from, uint64_t *last, size_t *len) {
-    struct store_reading rows[WIRE_BATCH_MAX];
-    struct store_batch batch;
-    const enum gw_status status = store_read(hub->store, from, rows, WIRE_BATCH_MAX, &batch);
-    if (status != GW_OK) {
-        return status;
-    }
-    *last = batch.last_seq;
-    if (batch.count == 0) {
-        const struct wire_gap gap = {.first_seq = from,
-                                     .last_seq = batch.last_seq,
-                                     .count = batch.last_seq - from + 1,
-                                     .reason = (uint32_t)batch.reason};
-        return wire_gap_encode(&hub->sender, &gap, hub->message, sizeof hub->message, len);
-    }
-    hub->batch.first_seq = from;
-    hub->batch.count = batch.count;
-    for (size_t i = 0; i < batch.count; i++) {
-        hub->batch.values[i] = (struct wire_value){.point = rows[i].point,
-                                                   .quality = rows[i].quality,
-                                                   .at_ms = rows[i].at_ms,
-                                                   .value_micro = rows[i].value_micro};
-    }
-    /* of the sender a batch carries only what names the stream: it is sent most often */
-    struct wire_sender sender = hub->sender;
-    sender.site[0] = '\0';
-    sender.has_boot_id = false;
-    return wire_batch_encode(&sender, &hub->batch, hub->message, sizeof hub->message, len);
-}
-
-void hub_uplink_pump(struct hub *hub) {
-    const int64_t now_ms = clock_mono_ms(hub->clock);
-    uint64_t from;
-    while (hub->mqtt && drain_wants(&hub->drain, now_ms, &from)) {
-        uint64_t last = 0;
-        size_t len = 0;
-        const enum gw_status status = encode_from(hub, from, &last, &len);
-        if (status != GW_OK) {
-            log_error("outbox cannot be read", "seq=%llu status=\"%s\" error=\"%s\"",
-                      (unsigned long long)from, gw_status_text(status),
-                      store_error(hub->store));
-            hub_stop(hub, GW_EXIT_DATA);
-            return;
-        }
-        if (!publish(hub, "u/r", false, ++hub->next_token, len)) {
-            break; /* the rows stay and are offered again */
-        }
-        drain_sent(&hub->drain, now_ms, last, hub->next_token);
-    }
-}
-
-int64_t hub_uplink_due_us(const struct hub *hub) {
-    const int64_t due_us = hub->drain.not_before_ms * 1000;
-    return hub->is_up && due_us > clock_mono_us(hub->clock) ? due_us : HUB_NEVER;
-}
-
 /* --- what comes down
  * --------------------------------------------------------------------------- */
 
-/* Every refusal is counted; the first and then each hundredth is said. */
-static void refuse(struct hub *hub, const char *topic, const char *why) {
+void hub_uplink_refuse(struct hub *hub, const char *topic, const char *why) {
     if (hub->refused++ % 100 == 0) {
         log_warn("message from the cloud refused", "topic=%s reason=\"%s\" so_far=%llu", topic,
                  why, (unsigned long long)hub->refused);
-    }
-}
-
-static void take_position(struct hub *hub, const char *topic, bool is_resend,
-                          const struct wire_position *position) {
-    const int64_t now_ms = clock_mono_ms(hub->clock);
-    if (position->stream != WIRE_READINGS || position->epoch != store_epoch(hub->store)) {
-        refuse(hub, topic, "speaks of another stream or epoch");
-        return;
-    }
-    if (is_resend) {
-        if (!drain_rewind(&hub->drain, position->seq)) {
-            refuse(hub, topic, "asks for readings that do not exist");
-        }
-        return;
-    }
-    if (!drain_acknowledged(&hub->drain, now_ms, position->seq) ||
-        (position->seq > store_acked(hub->store) &&
-         store_acknowledge(hub->store, position->seq) != GW_OK)) {
-        refuse(hub, topic, "acknowledges readings that do not exist");
     }
 }
 
@@ -236,14 +147,14 @@ static void take_ack(struct hub *hub, const char *topic, const uint8_t *bytes, s
         status = GW_EFOREIGN;
     }
     if (status != GW_OK) {
-        refuse(hub, topic, gw_status_text(status));
+        hub_uplink_refuse(hub, topic, gw_status_text(status));
         return;
     }
     for (size_t i = 0; i < ack.through_count; i++) {
-        take_position(hub, topic, false, &ack.through[i]);
+        hub_outbox_acknowledged(hub, topic, &ack.through[i]);
     }
     for (size_t i = 0; i < ack.resend_count; i++) {
-        take_position(hub, topic, true, &ack.resend[i]);
+        hub_outbox_resend(hub, topic, &ack.resend[i]);
     }
     if (ack.wants_birth && hub->is_up) {
         send_birth(hub);
@@ -257,7 +168,7 @@ static void take_message(struct hub *hub, const struct mqtt_event *event) {
     const char *topic = mqtt_event_topic(event);
     if (!wire_topic_split(topic, hub->settings->operator_id, gateway, &leaf) ||
         strcmp(gateway, hub->settings->gateway_id) != 0 || strcmp(leaf, "d/ack") != 0) {
-        refuse(hub, topic, "not a topic of this gateway");
+        hub_uplink_refuse(hub, topic, "not a topic of this gateway");
         return;
     }
     take_ack(hub, topic, mqtt_event_payload(event), event->payload_len);
@@ -287,6 +198,7 @@ static void link_up(struct hub *hub, uint32_t session) {
 
 static void link_down(struct hub *hub) {
     hub->is_up = false;
+    hub->down_ms = clock_mono_ms(hub->clock);
     drain_down(&hub->drain);
     log_info("link to the cloud is down", "head=%llu acked=%llu",
              (unsigned long long)store_head(hub->store),
@@ -371,7 +283,9 @@ void hub_uplink_renew(struct hub *hub) {
 enum gw_status hub_uplink_start(struct hub *hub) {
     const struct settings *settings = hub->settings;
     const struct drain_config drain = drain_config(hub);
-    drain_init(&hub->drain, &drain, store_acked(hub->store), store_head(hub->store));
+    drain_init(&hub->drain, &drain);
+    hub_outbox_begin(hub);
+    hub->down_ms = clock_mono_ms(hub->clock);
     if (!*settings->transport.broker) {
         log_info("no broker is configured, working without a cloud end", "%s", "");
         return GW_OK;

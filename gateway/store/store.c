@@ -174,12 +174,12 @@ uint64_t store_thinned(const struct store *store) {
 
 /* --- transactions ------------------------------------------------------------------------ */
 
-static bool disk_has(const struct store *store, int64_t mib) {
+int64_t store_free_mib(const struct store *store) {
     struct statvfs disk;
     if (statvfs(store->config->path, &disk) != 0) {
-        return true; /* the transaction itself will say what is wrong */
+        return INT64_MAX; /* the transaction itself will say what is wrong */
     }
-    return (uint64_t)disk.f_bavail * disk.f_frsize >= (uint64_t)mib * 1024 * 1024;
+    return (int64_t)((uint64_t)disk.f_bavail * disk.f_frsize / 1024 / 1024);
 }
 
 /* Has the file room inside itself, from readings that were deleted? */
@@ -190,7 +190,7 @@ static bool has_free_pages(struct store *store) {
 }
 
 bool store_disk_is_short(struct store *store) {
-    return !disk_has(store, store->config->min_free_mib) && !has_free_pages(store);
+    return store_free_mib(store) < store->config->min_free_mib && !has_free_pages(store);
 }
 
 enum gw_status store_begin_anyway(struct store *store) {

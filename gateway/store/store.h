@@ -85,6 +85,9 @@ uint64_t store_head(const struct store *store);    /* newest seq that is stored;
 uint64_t store_acked(const struct store *store);   /* newest seq the cloud has acknowledged */
 uint64_t store_thinned(const struct store *store); /* readings thinned out, ever */
 
+/* Free space on its disk; INT64_MAX when that cannot be told. */
+int64_t store_free_mib(const struct store *store);
+
 /* --- transactions ------------------------------------------------------------------------ */
 
 /* GW_ENOSPACE: there is no room and nothing was stored, try later. There must be none open. */

@@ -111,8 +111,9 @@ __attribute__((noinline)) static void drain_encode(struct outbox *outbox, uint64
 }
 
 static void pump(struct outbox *outbox) {
+    enum wire_stream stream;
     uint64_t from;
-    while (drain_wants(&outbox->drain, tool_now_ns() / 1000000, &from)) {
+    while (drain_wants(&outbox->drain, tool_now_ns() / 1000000, &stream, &from)) {
         uint64_t last = 0;
         size_t len = 0;
         drain_encode(outbox, from, &last, &len);
@@ -124,14 +125,14 @@ static void pump(struct outbox *outbox) {
         outbox->last[outbox->token % LAST_MAX] = last;
         outbox->messages++;
         outbox->bytes += (int64_t)len;
-        drain_sent(&outbox->drain, tool_now_ns() / 1000000, last, outbox->token);
+        drain_sent(&outbox->drain, tool_now_ns() / 1000000, stream, last, outbox->token);
     }
 }
 
 static void confirm(struct outbox *outbox, uint64_t token) {
     const uint64_t last = outbox->last[token % LAST_MAX];
     drain_confirmed(&outbox->drain, token);
-    if (!drain_acknowledged(&outbox->drain, tool_now_ns() / 1000000, last) ||
+    if (!drain_acknowledged(&outbox->drain, tool_now_ns() / 1000000, WIRE_READINGS, last) ||
         (last > store_acked(outbox->store) &&
          store_acknowledge(outbox->store, last) != GW_OK)) {
         tool_fail(program, "the window went wrong");
@@ -140,7 +141,8 @@ static void confirm(struct outbox *outbox, uint64_t token) {
 
 static int64_t run(struct outbox *outbox) {
     const struct drain_config config = {.batch_max = outbox->batch_size};
-    drain_init(&outbox->drain, &config, 0, store_head(outbox->store));
+    drain_init(&outbox->drain, &config);
+    drain_begin(&outbox->drain, WIRE_READINGS, 0, store_head(outbox->store));
     while (take_event(outbox, UP_WAIT_S * 1000000LL) && outbox->event.head.kind != MQTT_UP) {
     }
     if (outbox->event.head.kind != MQTT_UP) {

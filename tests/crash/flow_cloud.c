@@ -36,6 +36,7 @@ struct flow_cloud {
     } answers[ANSWERS_MAX];
     struct wire_scratch scratch;
     struct wire_batch batch;
+    struct store_records records;
     uint8_t message[WIRE_MESSAGE_MAX];
 };
 
@@ -109,6 +110,10 @@ static void start_headend(struct flow_cloud *cloud) {
     headend_did(cloud, status == GW_OK ? headend_link_up(cloud->headend) : status);
 }
 
+static enum wire_stream wire_of(enum store_stream stream) {
+    return (enum wire_stream)((int)WIRE_LEDGER + (int)stream);
+}
+
 struct flow_cloud *flow_cloud_open(const struct flow_run *run, struct clock *clock,
                                    struct store *store) {
     struct flow_cloud *cloud = calloc(1, sizeof *cloud);
@@ -125,7 +130,13 @@ struct flow_cloud *flow_cloud_open(const struct flow_run *run, struct clock *clo
     cloud->sender = (struct wire_sender){
         .operator_id = OPERATOR, .gateway = GATEWAY, .epoch = store_epoch(store)};
     const struct drain_config drain = {.batch_max = WIRE_BATCH_MAX};
-    drain_init(&cloud->drain, &drain, store_acked(store), store_head(store));
+    drain_init(&cloud->drain, &drain);
+    drain_begin(&cloud->drain, WIRE_READINGS, store_acked(store), store_head(store));
+    for (int i = 0; i < STORE_STREAMS; i++) {
+        const enum store_stream stream = (enum store_stream)i;
+        drain_begin(&cloud->drain, wire_of(stream), store_record_acked(store, stream),
+                    store_record_head(store, stream));
+    }
     drain_up(&cloud->drain, clock_mono_ms(clock), 0);
     start_headend(cloud);
     return cloud;
@@ -180,25 +191,61 @@ static enum gw_status encode_from(struct flow_cloud *cloud, struct store *store,
                             : encode_batch(cloud, from, rows, batch.count, len);
 }
 
-static void deliver(struct flow_cloud *cloud, size_t len) {
+static enum gw_status encode_records(struct flow_cloud *cloud, struct store *store,
+                                     enum wire_stream stream, uint64_t from, uint64_t *last,
+                                     size_t *len) {
+    struct store_records *rows = &cloud->records;
+    const enum gw_status status = store_read_records(
+        store, (enum store_stream)((int)stream - (int)WIRE_LEDGER), from, rows);
+    if (status != GW_OK) {
+        return status;
+    }
+    *last = rows->last_seq;
+    struct wire_records out = {.sender = cloud->sender,
+                               .stream = stream,
+                               .is_gap = rows->count == 0,
+                               .gap = {.first_seq = from,
+                                       .last_seq = rows->last_seq,
+                                       .count = rows->last_seq - from + 1,
+                                       .reason = WIRE_GAP_EXPIRED},
+                               .first_seq = from,
+                               .count = rows->count};
+    memcpy(out.prev_hash, rows->prev_hash, sizeof out.prev_hash);
+    size_t at = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        out.records[i].bytes = rows->bytes + at;
+        out.records[i].len = rows->len[i];
+        at += rows->len[i];
+    }
+    return wire_records_encode(&out, cloud->message, sizeof cloud->message, len);
+}
+
+static void deliver(struct flow_cloud *cloud, enum wire_stream stream, size_t len) {
+    static const char *const leaves[] = {[WIRE_READINGS] = "u/r",
+                                         [WIRE_LEDGER] = "u/l",
+                                         [WIRE_EVENTS] = "u/e",
+                                         [WIRE_RESULTS] = "u/c"};
     if (cloud->headend && !dice_once_in(&cloud->dice, 10)) {
         char topic[WIRE_TOPIC_MAX];
-        wire_topic(OPERATOR, GATEWAY, "u/r", topic);
+        wire_topic(OPERATOR, GATEWAY, leaves[stream], topic);
         headend_did(cloud, headend_message(cloud->headend, topic, cloud->message, len));
     }
 }
 
 static enum gw_status send(struct flow_cloud *cloud, struct store *store, int64_t now_ms) {
+    enum wire_stream stream;
     uint64_t from;
-    while (drain_wants(&cloud->drain, now_ms, &from)) {
+    while (drain_wants(&cloud->drain, now_ms, &stream, &from)) {
         uint64_t last = 0;
         size_t len = 0;
-        const enum gw_status status = encode_from(cloud, store, from, &last, &len);
+        const enum gw_status status =
+            stream == WIRE_READINGS ? encode_from(cloud, store, from, &last, &len)
+                                    : encode_records(cloud, store, stream, from, &last, &len);
         if (status != GW_OK) {
             return status;
         }
-        deliver(cloud, len);
-        drain_sent(&cloud->drain, now_ms, last, ++cloud->token);
+        deliver(cloud, stream, len);
+        drain_sent(&cloud->drain, now_ms, stream, last, ++cloud->token);
         drain_confirmed(&cloud->drain, cloud->token);
     }
     return GW_OK;
@@ -206,17 +253,29 @@ static enum gw_status send(struct flow_cloud *cloud, struct store *store, int64_
 
 /* --- down -------------------------------------------------------------------------------- */
 
+static enum gw_status acknowledge(struct store *store, const struct wire_position *position) {
+    const enum store_stream stream =
+        (enum store_stream)((int)position->stream - (int)WIRE_LEDGER);
+    if (position->stream == WIRE_READINGS) {
+        return position->seq > store_acked(store) ? store_acknowledge(store, position->seq)
+                                                  : GW_OK;
+    }
+    return position->seq > store_record_acked(store, stream)
+               ? store_acknowledge_records(store, stream, position->seq)
+               : GW_OK;
+}
+
 static void take_position(struct flow_cloud *cloud, struct store *store, bool is_resend,
                           const struct wire_position *position) {
     if (position->epoch != store_epoch(store)) {
         witness_broken(cloud->witness, "the cloud speaks of another epoch");
     } else if (is_resend) {
-        if (!drain_rewind(&cloud->drain, position->seq)) {
+        if (!drain_rewind(&cloud->drain, position->stream, position->seq)) {
             witness_broken(cloud->witness, "the cloud asks for what does not exist");
         }
-    } else if (!drain_acknowledged(&cloud->drain, clock_mono_ms(cloud->clock), position->seq) ||
-               (position->seq > store_acked(store) &&
-                store_acknowledge(store, position->seq) != GW_OK)) {
+    } else if (!drain_acknowledged(&cloud->drain, clock_mono_ms(cloud->clock), position->stream,
+                                   position->seq) ||
+               acknowledge(store, position) != GW_OK) {
         witness_broken(cloud->witness, "the cloud acknowledges what does not exist");
     }
 }
@@ -224,7 +283,9 @@ static void take_position(struct flow_cloud *cloud, struct store *store, bool is
 /* The cloud has committed this, whether its answer arrives or not. */
 static void witness_ack(const struct flow_cloud *cloud, const struct wire_ack *ack) {
     for (size_t i = 0; i < ack->through_count; i++) {
-        witness_acked(cloud->witness, ack->through[i].seq);
+        if (ack->through[i].stream == WIRE_READINGS) {
+            witness_acked(cloud->witness, ack->through[i].seq);
+        }
     }
 }
 
@@ -263,7 +324,11 @@ static void take_answers(struct flow_cloud *cloud, struct store *store) {
 
 enum gw_status flow_cloud_pump(struct flow_cloud *cloud, struct store *store) {
     const int64_t now_ms = clock_mono_ms(cloud->clock);
-    drain_stored(&cloud->drain, store_head(store));
+    drain_stored(&cloud->drain, WIRE_READINGS, store_head(store));
+    for (int i = 0; i < STORE_STREAMS; i++) {
+        const enum store_stream stream = (enum store_stream)i;
+        drain_stored(&cloud->drain, wire_of(stream), store_record_head(store, stream));
+    }
     drain_tick(&cloud->drain, now_ms);
     const enum gw_status status = send(cloud, store, now_ms);
     if (cloud->headend) {

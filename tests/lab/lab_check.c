@@ -7,8 +7,15 @@
 #include <string.h>
 
 #include "bridges/quantity.h"
+#include "gateway/sync/wire.h"
 
-enum { TOLD_MAX = 10, POLL_US = 20000000, RESOLUTION_MICRO = 10000, DAY_MICRO_H = 24000000 };
+enum {
+    LOST_MAX = 1000,
+    TOLD_MAX = 10,
+    POLL_US = 20000000,
+    RESOLUTION_MICRO = 10000,
+    DAY_MICRO_H = 24000000
+};
 
 static void wrong(struct lab_tally *tally, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -64,15 +71,16 @@ static const struct rule {
      "SELECT count(*) - count(DISTINCT point * 10000000000000 + at_ms) FROM m.reading"},
 };
 
-static bool keep_rules(sqlite3 *db, uint64_t through, struct lab_tally *tally) {
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+static bool keep_rules(sqlite3 *db, const struct rule *list, size_t length, uint64_t through,
+                       struct lab_tally *tally) {
+    for (size_t i = 0; i < length; i++) {
         int64_t count = 0;
-        if (!number(db, rules[i].sql, through, &count)) {
-            (void)fprintf(stderr, "lab: %s: %s\n", rules[i].what, sqlite3_errmsg(db));
+        if (!number(db, list[i].sql, through, &count)) {
+            (void)fprintf(stderr, "lab: %s: %s\n", list[i].what, sqlite3_errmsg(db));
             return false;
         }
         if (count != 0) {
-            wrong(tally, "%lld %s", (long long)count, rules[i].what);
+            wrong(tally, "%lld %s", (long long)count, list[i].what);
         }
     }
     return true;
@@ -147,7 +155,8 @@ bool lab_check(struct lab *lab, uint64_t through, struct lab_tally *tally) {
     int64_t digest = 0;
     *tally = (struct lab_tally){0};
     bool good = sqlite3_open(":memory:", &db) == SQLITE_OK && open_both(lab, db) &&
-                keep_rules(db, through, tally) && check_energies(lab, db, tally) &&
+                keep_rules(db, rules, sizeof rules / sizeof *rules, through, tally) &&
+                check_energies(lab, db, tally) &&
                 number(db, "SELECT count(*) FROM g.reading", 0, &stored) &&
                 number(db, "SELECT count(*) FROM m.reading", 0, &mirrored) &&
                 number(db, digest_sql, 0, &digest);
@@ -157,6 +166,104 @@ bool lab_check(struct lab *lab, uint64_t through, struct lab_tally *tally) {
     tally->stored = (uint64_t)stored;
     tally->mirrored = (uint64_t)mirrored;
     tally->digest = (uint64_t)digest;
+    sqlite3_close(db);
+    return good;
+}
+
+/* --- ledger, events, results ------------------------------------------------------------- */
+
+/* A stream's number in the store is two less than at the head-end, where it is the wire's. */
+static const struct rule record_rules[] = {
+    {"records of the store that the mirror has otherwise",
+     "SELECT count(*) FROM g.record r JOIN m.record c ON " SAME " c.stream = r.stream + 2 AND"
+     " c.seq = r.seq WHERE c.bytes != r.bytes OR c.hash IS NOT r.hash"},
+    {"records of the mirror beyond the head of the store",
+     "SELECT count(*) FROM m.record c WHERE seq > (SELECT max(ifnull((SELECT max(seq) FROM"
+     " g.record r WHERE r.stream = c.stream - 2), 0), (SELECT value FROM g.meta WHERE key ="
+     " CASE c.stream WHEN 2 THEN 'acked_ledger' WHEN 3 THEN 'acked_events' ELSE"
+     " 'acked_results' END)))"},
+    {"events that the mirror has not",
+     "SELECT count(*) FROM g.record r WHERE r.stream = 1 AND NOT EXISTS (SELECT 1 FROM m.record"
+     " c WHERE " SAME " c.stream = 3 AND c.seq = r.seq) AND r.seq <= ?"},
+    {"ledger entries or results that the mirror has not",
+     "SELECT count(*) FROM g.record r WHERE r.stream != 1 AND NOT EXISTS (SELECT 1 FROM "
+     "m.record"
+     " c WHERE " SAME " c.stream = r.stream + 2 AND c.seq = r.seq)"},
+    {"holes among the records of the mirror",
+     "SELECT ifnull(sum(holes), 0) FROM (SELECT max(seq) - count(*) - (SELECT"
+     " ifnull(sum(count), 0) FROM m.record_gap x WHERE x.stream = c.stream) AS holes"
+     " FROM m.record c GROUP BY stream)"},
+    {"holes among the records of the store",
+     "SELECT ifnull(sum(holes), 0) FROM (SELECT max(seq) - min(seq) + 1 - count(*) AS holes"
+     " FROM g.record GROUP BY stream)"},
+};
+
+static bool read_event(sqlite3_stmt *row, struct wire_event *out) {
+    static struct wire_scratch scratch;
+    const void *bytes = sqlite3_column_blob(row, 0);
+    return bytes && wire_event_decode(bytes, (size_t)sqlite3_column_bytes(row, 0), &scratch,
+                                      out) == GW_OK;
+}
+
+/* Meters that are lost at the moment, as the events so far say. */
+struct lost {
+    size_t count;
+    char meters[LOST_MAX][WIRE_METER_ID_MAX + 1];
+};
+
+static size_t find_lost(const struct lost *lost, const char *meter) {
+    size_t i = 0;
+    while (i < lost->count && strcmp(lost->meters[i], meter) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* Every loss has its return before the next one. */
+static void follow_event(struct lost *lost, const struct wire_event *event,
+                         struct lab_tally *tally) {
+    const size_t at = find_lost(lost, event->meter);
+    const bool is_lost = at < lost->count;
+    if (event->code == WIRE_METER_LOST && (is_lost || lost->count == LOST_MAX)) {
+        wrong(tally, "%s is lost twice", event->meter);
+    } else if (event->code == WIRE_METER_LOST) {
+        (void)snprintf(lost->meters[lost->count++], sizeof *lost->meters, "%s", event->meter);
+    } else if (event->code == WIRE_METER_BACK && !is_lost) {
+        wrong(tally, "%s is back and was not lost", event->meter);
+    } else if (event->code == WIRE_METER_BACK) {
+        memcpy(lost->meters[at], lost->meters[--lost->count], sizeof *lost->meters);
+    }
+}
+
+static bool follow_events(sqlite3 *db, struct lab_tally *tally) {
+    static struct lost lost;
+    sqlite3_stmt *row = NULL;
+    lost.count = 0;
+    if (sqlite3_prepare_v2(db, "SELECT bytes FROM m.record WHERE stream = 3 ORDER BY seq", -1,
+                           &row, NULL) != SQLITE_OK) {
+        return false;
+    }
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        struct wire_event event;
+        tally->events++;
+        if (read_event(row, &event)) {
+            follow_event(&lost, &event, tally);
+        } else {
+            wrong(tally, "an event that cannot be read");
+        }
+    }
+    return sqlite3_finalize(row) == SQLITE_OK;
+}
+
+bool lab_check_records(struct lab *lab, uint64_t events_through, struct lab_tally *tally) {
+    sqlite3 *db = NULL;
+    const bool good = sqlite3_open(":memory:", &db) == SQLITE_OK && open_both(lab, db) &&
+                      keep_rules(db, record_rules, sizeof record_rules / sizeof *record_rules,
+                                 events_through, tally) &&
+                      follow_events(db, tally);
+    if (!good) {
+        (void)fprintf(stderr, "lab: the records cannot be read: %s\n", sqlite3_errmsg(db));
+    }
     sqlite3_close(db);
     return good;
 }

@@ -63,6 +63,14 @@ static bool live(struct story *story, int64_t *hour) {
     return good;
 }
 
+static bool has_sent_all(const struct drain *drain) {
+    bool has = true;
+    for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+        has &= drain->streams[i].acked == drain->streams[i].head;
+    }
+    return has;
+}
+
 /* Mends everything and waits until the cloud end has all. */
 static bool mend(struct story *story, int64_t *hours) {
     struct lab *lab = &story->lab;
@@ -75,12 +83,13 @@ static bool mend(struct story *story, int64_t *hours) {
         if (!lab_run_minutes(story, 60)) {
             return false;
         }
-        if (lab->hub->drain.acked == lab->hub->drain.head) {
-            story->through = lab->hub->drain.acked;
+        if (has_sent_all(&lab->hub->drain)) {
+            story->through = lab->hub->drain.streams[WIRE_READINGS].acked;
+            story->events_through = lab->hub->drain.streams[WIRE_EVENTS].acked;
             return true;
         }
     }
-    (void)fprintf(stderr, "lab: after %d hours the cloud end still lacks readings\n",
+    (void)fprintf(stderr, "lab: after %d hours the cloud end still lacks records\n",
                   HEAL_HOURS_MAX);
     return false;
 }
@@ -107,18 +116,21 @@ static void tell_buses(struct story *story) {
 
 static int tell(struct story *story, int64_t hour, bool good) {
     struct lab_tally tally;
-    good = lab_check(&story->lab, story->through, &tally) && good && tally.wrong == 0 &&
-           tally.stored > 0;
+    good = lab_check(&story->lab, story->through, &tally) &&
+           lab_check_records(&story->lab, story->events_through, &tally) && good &&
+           tally.wrong == 0 && tally.stored > 0;
     (void)printf(
         "%slab: seed %llu, %lld days, %llu mishaps, %llu answers disturbed, %llu restarts, "
         "%llu readings stored, "
-        "%llu at the cloud end, %llu held against their meters, %llu wrong, digest %llu: %s\n",
+        "%llu at the cloud end, %llu events, %llu held against their meters, %llu wrong, "
+        "digest %llu: %s\n",
         isatty(STDERR_FILENO) ? "\n" : "", (unsigned long long)story->config.seed,
         (long long)(hour / HOURS), (unsigned long long)story->mishaps,
         (unsigned long long)lab_struck(&story->lab.sim), (unsigned long long)story->restarts,
         (unsigned long long)tally.stored, (unsigned long long)tally.mirrored,
-        (unsigned long long)tally.energies, (unsigned long long)tally.wrong,
-        (unsigned long long)tally.digest, good ? "all is well" : "BROKEN");
+        (unsigned long long)tally.events, (unsigned long long)tally.energies,
+        (unsigned long long)tally.wrong, (unsigned long long)tally.digest,
+        good ? "all is well" : "BROKEN");
     return good ? EX_OK : EX_SOFTWARE;
 }
 

@@ -23,7 +23,8 @@ struct story {
     bool is_calm;
     uint64_t mishaps;
     uint64_t restarts;
-    uint64_t through; /* what both ends had when all was mended */
+    uint64_t through;        /* readings both ends had when all was mended */
+    uint64_t events_through; /* likewise events */
 };
 
 /* Somebody wants it to end. */

@@ -264,11 +264,11 @@ case("sealed_version_2", other(ack_payload(version=2)), refuses=1)
 case("sealed_unknown_field", other(ack_payload(rest=field(99, 1))), refuses=1)
 case("sealed_garbage", other(b"\xff" * 200), refuses=1)
 case("sealed_future", claims(lambda epoch: field(4, position(1, epoch, 1 << 40))
-                             + field(5, position(1, epoch, 1 << 41))), "readings that do not exist", 2)
+                             + field(5, position(1, epoch, 1 << 41))), "records that do not exist", 2)
 case("sealed_other_epoch", claims(lambda epoch: field(4, position(1, epoch + 1, 5))),
-     "another stream or epoch", 1)
+     "another epoch", 1)
 case("sealed_other_stream", claims(lambda epoch: field(4, position(2, epoch, 5))),
-     "another stream or epoch", 1)
+     "records that do not exist", 1)
 case("sealed_rewind", claims(lambda epoch: field(5, position(1, epoch, 1)) * 20))
 case("sealed_wants_births", made(lambda b, dice: publish(ACK, sealed(
     b.seed, ack_payload(rest=field(7, 1)))) * 50))

@@ -10,35 +10,43 @@ static const struct drain_config plain = {
     .delay_ms = 300000, .interval_ms = 50, .batch_max = BATCH};
 
 static struct drain drain;
+static const struct drain_stream *const readings = &drain.streams[WIRE_READINGS];
+static enum wire_stream stream;
 static uint64_t tokens;
+
+/* A drain that knows of readings (acked, head], and of nothing else. */
+static void begin(uint64_t acked, uint64_t head) {
+    drain_init(&drain, &plain);
+    drain_begin(&drain, WIRE_READINGS, acked, head);
+}
 
 /* A drain that is up, with records (acked, head]. */
 static void up(uint64_t acked, uint64_t head) {
-    drain_init(&drain, &plain, acked, head);
+    begin(acked, head);
     drain_up(&drain, 0, 0);
     tokens = 0;
 }
 
 static uint64_t wanted(int64_t now_ms) {
     uint64_t from = 0;
-    cr_assert(drain_wants(&drain, now_ms, &from));
+    cr_assert(drain_wants(&drain, now_ms, &stream, &from));
     return from;
 }
 
 static void wants_nothing(int64_t now_ms) {
     uint64_t from = 0;
-    cr_assert_not(drain_wants(&drain, now_ms, &from));
+    cr_assert_not(drain_wants(&drain, now_ms, &stream, &from));
 }
 
 /* Sends one message that ends at `last`; its token. */
 static uint64_t send_through(int64_t now_ms, uint64_t last) {
     cr_assert_leq(wanted(now_ms), last);
-    drain_sent(&drain, now_ms, last, ++tokens);
+    drain_sent(&drain, now_ms, WIRE_READINGS, last, ++tokens);
     return tokens;
 }
 
 Test(drain, nothing_is_sent_while_the_link_is_down) {
-    drain_init(&drain, &plain, 0, 10);
+    begin(0, 10);
     wants_nothing(0);
     drain_up(&drain, 0, 0);
     cr_assert_eq(wanted(0), 1);
@@ -54,11 +62,11 @@ Test(drain, sending_starts_behind_what_the_cloud_has) {
 Test(drain, nothing_stored_is_nothing_to_send) {
     up(0, 0);
     wants_nothing(0);
-    drain_stored(&drain, 1);
+    drain_stored(&drain, WIRE_READINGS, 1);
     cr_assert_eq(wanted(0), 1);
     send_through(0, 1);
     wants_nothing(0);
-    drain_stored(&drain, 3);
+    drain_stored(&drain, WIRE_READINGS, 3);
     cr_assert_eq(wanted(0), 2);
 }
 
@@ -87,7 +95,7 @@ Test(drain, a_puback_only_moves_the_window) {
     for (uint64_t token = 1; token <= 16; token++) {
         drain_confirmed(&drain, token);
     }
-    cr_assert_eq(drain.acked, 0, "delivered is what the cloud says");
+    cr_assert_eq(readings->acked, 0, "delivered is what the cloud says");
     cr_assert_eq(wanted(0), 17);
     drain_down(&drain);
     drain_up(&drain, 1000, 0);
@@ -131,8 +139,8 @@ Test(drain, the_clouds_acknowledgement_is_what_counts) {
     up(0, 20);
     send_through(0, 5);
     send_through(0, 9);
-    cr_assert(drain_acknowledged(&drain, 100, 5));
-    cr_assert_eq(drain.acked, 5);
+    cr_assert(drain_acknowledged(&drain, 100, WIRE_READINGS, 5));
+    cr_assert_eq(readings->acked, 5);
     cr_assert_eq(wanted(100), 10, "what was sent and not acknowledged is not sent twice");
     drain_down(&drain);
     drain_up(&drain, 200, 0);
@@ -141,9 +149,9 @@ Test(drain, the_clouds_acknowledgement_is_what_counts) {
 
 Test(drain, an_acknowledgement_ahead_of_sending_skips_what_the_cloud_has) {
     up(0, 20);
-    cr_assert(drain_acknowledged(&drain, 0, 15));
+    cr_assert(drain_acknowledged(&drain, 0, WIRE_READINGS, 15));
     cr_assert_eq(wanted(0), 16);
-    cr_assert(drain_acknowledged(&drain, 0, 20));
+    cr_assert(drain_acknowledged(&drain, 0, WIRE_READINGS, 20));
     wants_nothing(0);
 }
 
@@ -151,30 +159,30 @@ Test(drain, an_acknowledgement_beyond_the_head_is_refused) {
     up(3, 20);
     send_through(0, 10);
     const struct drain before = drain;
-    cr_assert_not(drain_acknowledged(&drain, 5, 21));
-    cr_assert_not(drain_acknowledged(&drain, 5, UINT64_MAX));
+    cr_assert_not(drain_acknowledged(&drain, 5, WIRE_READINGS, 21));
+    cr_assert_not(drain_acknowledged(&drain, 5, WIRE_READINGS, UINT64_MAX));
     cr_assert_eq(memcmp(&before, &drain, sizeof drain), 0);
-    cr_assert(drain_acknowledged(&drain, 5, 20));
+    cr_assert(drain_acknowledged(&drain, 5, WIRE_READINGS, 20));
 }
 
 Test(drain, an_acknowledgement_of_less_than_before_is_ignored) {
     up(10, 20);
     send_through(0, 15);
     const struct drain before = drain;
-    cr_assert(drain_acknowledged(&drain, 5, 10));
-    cr_assert(drain_acknowledged(&drain, 5, 4));
-    cr_assert(drain_acknowledged(&drain, 5, 0));
+    cr_assert(drain_acknowledged(&drain, 5, WIRE_READINGS, 10));
+    cr_assert(drain_acknowledged(&drain, 5, WIRE_READINGS, 4));
+    cr_assert(drain_acknowledged(&drain, 5, WIRE_READINGS, 0));
     cr_assert_eq(memcmp(&before, &drain, sizeof drain), 0);
 }
 
 Test(drain, the_cloud_may_ask_for_records_again) {
     up(10, 100);
     send_through(0, 60);
-    cr_assert(drain_rewind(&drain, 31));
+    cr_assert(drain_rewind(&drain, WIRE_READINGS, 31));
     cr_assert_eq(wanted(0), 31);
-    cr_assert(drain_rewind(&drain, 50));
+    cr_assert(drain_rewind(&drain, WIRE_READINGS, 50));
     cr_assert_eq(wanted(0), 31, "forward is no rewind");
-    cr_assert(drain_rewind(&drain, 11));
+    cr_assert(drain_rewind(&drain, WIRE_READINGS, 11));
     cr_assert_eq(wanted(0), 11);
 }
 
@@ -182,11 +190,11 @@ Test(drain, asking_for_records_that_do_not_exist_is_refused) {
     up(10, 100);
     send_through(0, 60);
     const struct drain before = drain;
-    cr_assert_not(drain_rewind(&drain, 0));
-    cr_assert_not(drain_rewind(&drain, 102));
-    cr_assert_not(drain_rewind(&drain, UINT64_MAX));
+    cr_assert_not(drain_rewind(&drain, WIRE_READINGS, 0));
+    cr_assert_not(drain_rewind(&drain, WIRE_READINGS, 102));
+    cr_assert_not(drain_rewind(&drain, WIRE_READINGS, UINT64_MAX));
     cr_assert_eq(memcmp(&before, &drain, sizeof drain), 0);
-    cr_assert(drain_rewind(&drain, 101), "the next one that will be stored");
+    cr_assert(drain_rewind(&drain, WIRE_READINGS, 101), "the next one that will be stored");
     cr_assert_eq(wanted(0), 61);
 }
 
@@ -196,7 +204,7 @@ Test(drain, a_large_backlog_waits_its_share_of_the_delay) {
         int64_t wait_ms;
     } table[] = {{0, 0}, {1, 300}, {500, 150000}, {999, 299700}, {1000, 300000}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        drain_init(&drain, &plain, 0, BATCH + 1);
+        begin(0, BATCH + 1);
         drain_up(&drain, 7000, table[i].share);
         if (table[i].wait_ms > 0) {
             wants_nothing(7000);
@@ -207,13 +215,13 @@ Test(drain, a_large_backlog_waits_its_share_of_the_delay) {
 }
 
 Test(drain, a_short_backlog_goes_out_at_once) {
-    drain_init(&drain, &plain, 1000, 1000 + BATCH);
+    begin(1000, 1000 + BATCH);
     drain_up(&drain, 7000, 1000);
     cr_assert_eq(wanted(7000), 1001);
 }
 
 Test(drain, the_delay_counts_from_each_connect) {
-    drain_init(&drain, &plain, 0, 10 * BATCH);
+    begin(0, 10 * BATCH);
     drain_up(&drain, 0, 1000);
     drain_down(&drain);
     drain_up(&drain, 200000, 1000);
@@ -238,10 +246,10 @@ Test(drain, messages_of_a_backlog_keep_their_interval) {
 Test(drain, new_readings_of_a_gateway_that_keeps_up_are_not_held_back) {
     up(0, 0);
     for (uint64_t i = 1; i <= 10; i++) {
-        drain_stored(&drain, 12 * i);
+        drain_stored(&drain, WIRE_READINGS, 12 * i);
         send_through(0, 12 * i);
     }
-    drain_stored(&drain, 130);
+    drain_stored(&drain, WIRE_READINGS, 130);
     cr_assert_eq(wanted(0), 121);
 }
 
@@ -277,7 +285,7 @@ Test(drain, an_acknowledgement_that_does_not_come_sends_again) {
 Test(drain, progress_of_the_acknowledgement_puts_off_sending_again) {
     up(0, 100);
     send_through(0, 50);
-    cr_assert(drain_acknowledged(&drain, 20000, 10));
+    cr_assert(drain_acknowledged(&drain, 20000, WIRE_READINGS, 10));
     drain_tick(&drain, 49999);
     cr_assert_eq(wanted(49999), 51);
     drain_tick(&drain, 50000);
@@ -287,11 +295,11 @@ Test(drain, progress_of_the_acknowledgement_puts_off_sending_again) {
 Test(drain, what_is_all_acknowledged_is_not_sent_again) {
     up(0, 50);
     send_through(0, 50);
-    cr_assert(drain_acknowledged(&drain, 10, 50));
+    cr_assert(drain_acknowledged(&drain, 10, WIRE_READINGS, 50));
     drain_tick(&drain, 1000000);
     wants_nothing(1000000);
     /* the wait starts with the next message, not with the last acknowledgement */
-    drain_stored(&drain, 60);
+    drain_stored(&drain, WIRE_READINGS, 60);
     send_through(2000000, 60);
     drain_tick(&drain, 2000000 + 29999);
     wants_nothing(2029999);
@@ -317,8 +325,137 @@ Test(drain, no_more_than_32000_records_run_ahead_of_the_acknowledgement) {
     }
     wants_nothing(now_ms);
     wants_nothing(now_ms + 20000);
-    cr_assert(drain_acknowledged(&drain, now_ms, 1));
+    cr_assert(drain_acknowledged(&drain, now_ms, WIRE_READINGS, 1));
     cr_assert_eq(wanted(now_ms), 32001);
+}
+
+/* --- several streams
+ * --------------------------------------------------------------------------
+ */
+
+/* Something waits in every stream: ledger 10, results 4, events 5, readings 300. */
+static void up_with_all(void) {
+    begin(0, 300);
+    drain_begin(&drain, WIRE_LEDGER, 0, 10);
+    drain_begin(&drain, WIRE_EVENTS, 2, 7);
+    drain_begin(&drain, WIRE_RESULTS, 5, 9);
+    drain_up(&drain, 0, 0);
+    tokens = 0;
+}
+
+static void sends(int64_t now_ms, enum wire_stream want, uint64_t first, uint64_t last) {
+    uint64_t from = 0;
+    cr_assert(drain_wants(&drain, now_ms, &stream, &from));
+    cr_assert_eq(stream, want, "%d", (int)stream);
+    cr_assert_eq(from, first);
+    drain_sent(&drain, now_ms, stream, last, ++tokens);
+}
+
+Test(drain, ledger_goes_before_results_events_and_readings) {
+    up_with_all();
+    sends(0, WIRE_LEDGER, 1, 6);
+    sends(0, WIRE_LEDGER, 7, 10);
+    sends(0, WIRE_RESULTS, 6, 9);
+    sends(0, WIRE_EVENTS, 3, 7);
+    sends(0, WIRE_READINGS, 1, 200);
+    drain_stored(&drain, WIRE_EVENTS, 8);
+    drain_stored(&drain, WIRE_LEDGER, 11);
+    sends(0, WIRE_LEDGER, 11, 11);
+    sends(0, WIRE_EVENTS, 8, 8);
+    sends(0, WIRE_READINGS, 201, 300);
+    wants_nothing(0);
+}
+
+Test(drain, the_streams_share_one_window) {
+    begin(0, 300);
+    drain_begin(&drain, WIRE_LEDGER, 0, 100);
+    drain_up(&drain, 0, 0);
+    tokens = 0;
+    for (uint64_t i = 1; i <= 15; i++) {
+        sends(0, WIRE_LEDGER, i, i);
+    }
+    drain_begin(&drain, WIRE_LEDGER, 100, 100);
+    sends(0, WIRE_READINGS, 1, 5);
+    wants_nothing(0);
+    drain_confirmed(&drain, 3);
+    sends(0, WIRE_READINGS, 6, 6);
+    wants_nothing(0);
+}
+
+Test(drain, an_acknowledgement_of_one_stream_moves_no_other) {
+    up_with_all();
+    sends(0, WIRE_LEDGER, 1, 10);
+    sends(0, WIRE_RESULTS, 6, 9);
+    cr_assert(drain_acknowledged(&drain, 5, WIRE_LEDGER, 10));
+    cr_assert_not(drain_acknowledged(&drain, 5, WIRE_EVENTS, 8), "there is none");
+    cr_assert_eq(drain.streams[WIRE_LEDGER].acked, 10);
+    cr_assert_eq(drain.streams[WIRE_RESULTS].acked, 5);
+    cr_assert_eq(drain.streams[WIRE_EVENTS].acked, 2);
+    cr_assert_eq(readings->acked, 0);
+    cr_assert(drain_rewind(&drain, WIRE_RESULTS, 8));
+    sends(10, WIRE_RESULTS, 8, 9);
+    drain_down(&drain);
+    drain_up(&drain, 20, 0);
+    sends(20, WIRE_RESULTS, 6, 9);
+}
+
+Test(drain, a_stream_that_is_not_acknowledged_goes_again_and_the_others_do_not) {
+    up_with_all();
+    sends(0, WIRE_LEDGER, 1, 10);
+    sends(0, WIRE_RESULTS, 6, 9);
+    cr_assert(drain_acknowledged(&drain, 100, WIRE_LEDGER, 10));
+    sends(20000, WIRE_EVENTS, 3, 7);
+    sends(20000, WIRE_READINGS, 1, 300);
+    drain_tick(&drain, 30000);
+    sends(30000, WIRE_RESULTS, 6, 9);
+    wants_nothing(30000);
+    drain_tick(&drain, 50000);
+    sends(50000, WIRE_EVENTS, 3, 7);
+    sends(50000, WIRE_READINGS, 1, 300);
+    wants_nothing(50000);
+}
+
+Test(drain, a_long_backlog_waits_and_what_is_short_does_not) {
+    begin(0, 10 * BATCH);
+    drain_begin(&drain, WIRE_LEDGER, 0, 10);
+    drain_begin(&drain, WIRE_EVENTS, 0, 1);
+    drain_up(&drain, 1000, 1000);
+    tokens = 0;
+    cr_assert_eq(drain_due_ms(&drain, 1000), 301000);
+    sends(1000, WIRE_LEDGER, 1, 10);
+    sends(1000, WIRE_EVENTS, 1, 1);
+    wants_nothing(300999);
+    sends(301000, WIRE_READINGS, 1, BATCH);
+    cr_assert_eq(drain_due_ms(&drain, 301000), 301050);
+    drain_stored(&drain, WIRE_RESULTS, 1);
+    sends(301001, WIRE_RESULTS, 1, 1);
+    wants_nothing(301049);
+    sends(301050, WIRE_READINGS, BATCH + 1, 2 * BATCH);
+}
+
+Test(drain, two_backlogs_share_one_rate_and_the_ledger_comes_first) {
+    begin(0, 3 * BATCH);
+    drain_begin(&drain, WIRE_LEDGER, 0, 3 * BATCH);
+    drain_up(&drain, 0, 0);
+    tokens = 0;
+    sends(0, WIRE_LEDGER, 1, BATCH);
+    wants_nothing(49);
+    sends(50, WIRE_LEDGER, BATCH + 1, 2 * BATCH);
+    sends(50, WIRE_LEDGER, 2 * BATCH + 1, 3 * BATCH);
+    sends(50, WIRE_READINGS, 1, BATCH);
+    wants_nothing(99);
+    sends(100, WIRE_READINGS, BATCH + 1, 2 * BATCH);
+}
+
+Test(drain, a_stream_that_is_halted_holds_up_no_other) {
+    up_with_all();
+    drain_halt(&drain, WIRE_LEDGER);
+    sends(0, WIRE_RESULTS, 6, 9);
+    drain_stored(&drain, WIRE_LEDGER, 12);
+    sends(0, WIRE_EVENTS, 3, 7);
+    drain_down(&drain);
+    drain_up(&drain, 0, 0);
+    sends(0, WIRE_RESULTS, 6, 9);
 }
 
 /* --- against a reference -------------------------------------------------------------------
@@ -448,7 +585,7 @@ static void random_step(int64_t now_ms) {
     case 2:
     case 3:
         model.head += dice(2000);
-        drain_stored(&drain, model.head);
+        drain_stored(&drain, WIRE_READINGS, model.head);
         break;
     case 4:
     case 5:
@@ -456,11 +593,12 @@ static void random_step(int64_t now_ms) {
         model_confirmed(token);
         break;
     case 6:
-        cr_assert_eq(drain_acknowledged(&drain, now_ms, seq), model_acknowledged(now_ms, seq));
+        cr_assert_eq(drain_acknowledged(&drain, now_ms, WIRE_READINGS, seq),
+                     model_acknowledged(now_ms, seq));
         break;
     case 7:
         if (dice(4) == 0) {
-            cr_assert_eq(drain_rewind(&drain, seq), model_rewind(seq));
+            cr_assert_eq(drain_rewind(&drain, WIRE_READINGS, seq), model_rewind(seq));
         }
         break;
     case 8:
@@ -469,10 +607,10 @@ static void random_step(int64_t now_ms) {
         break;
     default: {
         uint64_t from = 0;
-        if (drain_wants(&drain, now_ms, &from)) {
+        if (drain_wants(&drain, now_ms, &stream, &from)) {
             const uint64_t left = model.head - from;
             const uint64_t last = from + dice(left < BATCH ? left + 1 : BATCH);
-            drain_sent(&drain, now_ms, last, ++tokens);
+            drain_sent(&drain, now_ms, WIRE_READINGS, last, ++tokens);
             model_sent(now_ms, last, tokens);
         }
         break;
@@ -486,16 +624,17 @@ Test(drain, a_hundred_thousand_random_steps_agree_with_the_reference) {
         int64_t now_ms = 0;
         random_state = seed * 0x9e3779b97f4a7c15;
         model = (struct reference){.acked = seed, .next = seed + 1, .head = seed * 500};
-        drain_init(&drain, &plain, model.acked, model.head);
+        begin(model.acked, model.head);
         tokens = 0;
         for (int step = 0; step < 5000; step++) {
             uint64_t from = 0;
             now_ms += (int64_t)dice(step % 100 == 0 ? 70000 : 200);
             random_step(now_ms);
-            cr_assert_eq(drain_wants(&drain, now_ms, &from), model_wants(now_ms),
+            cr_assert_eq(drain_wants(&drain, now_ms, &stream, &from), model_wants(now_ms),
                          "seed %lu step %d", (unsigned long)seed, step);
-            cr_assert_eq(from, model.next, "seed %lu step %d", (unsigned long)seed, step);
-            cr_assert_eq(drain.acked, model.acked);
+            cr_assert_eq(readings->next, model.next, "seed %lu step %d", (unsigned long)seed,
+                         step);
+            cr_assert_eq(readings->acked, model.acked);
             cr_assert_eq(drain_is_stuck(&drain, now_ms), model_stuck(now_ms),
                          "seed %lu step %d", (unsigned long)seed, step);
         }
@@ -518,20 +657,20 @@ Test(drain, every_record_arrives_through_a_link_that_fails_all_the_time) {
             drain_down(&drain);
             drain_up(&drain, now_ms, 0);
         }
-        if (drain_wants(&drain, now_ms, &from)) {
+        if (drain_wants(&drain, now_ms, &stream, &from)) {
             const uint64_t last = from + 99 < 20000 ? from + 99 : 20000;
-            drain_sent(&drain, now_ms, last, ++tokens);
+            drain_sent(&drain, now_ms, WIRE_READINGS, last, ++tokens);
             if (dice(5) > 0) { /* it arrives */
                 drain_confirmed(&drain, tokens);
                 if (from <= committed + 1) {
                     committed = last > committed ? last : committed;
                 } else if (dice(2) == 0) {
-                    cr_assert(drain_rewind(&drain, committed + 1));
+                    cr_assert(drain_rewind(&drain, WIRE_READINGS, committed + 1));
                 }
             }
         }
         if (dice(3) == 0) {
-            cr_assert(drain_acknowledged(&drain, now_ms, committed));
+            cr_assert(drain_acknowledged(&drain, now_ms, WIRE_READINGS, committed));
         }
         drain_tick(&drain, now_ms);
         if (drain_is_stuck(&drain, now_ms)) {
