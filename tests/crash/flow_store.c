@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a reading, over and over: made -> store_append -> store_read -> encoded ->
- * head-end
+ * The life of a reading, every other time with an order in its transaction: made ->
+ * store_append -> store_read -> encoded -> head-end
  * -> its mirror -> signed acknowledgement -> store_acknowledge -> store_tend.
  *
  * The link loses messages and answers now and then. A batch whose commit failed or was cut is
@@ -16,6 +16,7 @@
 #include "tests/crash/dice.h"
 #include "tests/crash/flow.h"
 #include "tests/crash/flow_cloud.h"
+#include "tests/crash/flow_money.h"
 #include "tests/crash/flow_old.h"
 
 enum { BATCH_MAX = 1000, POINTS = 5, SERIALS = 3 };
@@ -28,10 +29,12 @@ struct memory {
     bool is_made_old;
     uint64_t made; /* readings: no two are alike */
     uint32_t numbers[POINTS];
+    uint64_t orders;    /* done */
     int serial[POINTS]; /* learnt, + 1 */
     struct {
         bool is_open;
         bool is_refused; /* the store has said that it is not stored */
+        bool has_order;  /* in its transaction */
         uint64_t first_seq;
         size_t count;
         struct store_reading rows[BATCH_MAX];
@@ -58,7 +61,8 @@ static struct store_config store_limits(const struct flow_chain *chain) {
     struct store_config config = {.keep_ms = chain->keep_ms,
                                   .readings_max =
                                       chain->readings_max > 0 ? chain->readings_max : INT64_MAX,
-                                  .min_free_mib = 16};
+                                  .min_free_mib = 16,
+                                  .keep_records_ms = chain->keep_ms};
     (void)snprintf(config.path, sizeof config.path, "%s", PATH);
     return config;
 }
@@ -122,6 +126,7 @@ static enum gw_status look_up_batch(struct gateway *gateway) {
     if (status == GW_OK) {
         witness_readings(gateway->run->witness, memory->batch.first_seq, memory->batch.rows,
                          memory->batch.count);
+        memory->orders += memory->batch.has_order;
         memory->batch.is_open = false;
     }
     return status;
@@ -152,6 +157,7 @@ static void make_batch(struct gateway *gateway) {
     memory->batch.first_seq = store_head(gateway->store) + 1;
     memory->batch.count = 1 + (size_t)dice_roll(&gateway->dice, gateway->run->chain->batch_max);
     memory->batch.is_refused = false;
+    memory->batch.has_order = dice_once_in(&gateway->dice, 2);
     for (size_t i = 0; i < memory->batch.count; i++) {
         struct dice value = dice_for(memory->made++, 1);
         flow_clock_pass(&memory->clock, 1);
@@ -170,11 +176,15 @@ static enum gw_status store_batch(struct gateway *gateway) {
         make_batch(gateway);
     }
     const enum gw_status status =
-        store_append(gateway->store, memory->batch.rows, memory->batch.count);
+        memory->batch.has_order
+            ? flow_money_do(gateway->store, memory->orders + 1, memory->batch.rows,
+                            memory->batch.count)
+            : store_append(gateway->store, memory->batch.rows, memory->batch.count);
     memory->batch.is_refused = status == GW_ENOSPACE || status == GW_ESTORAGE;
     if (status == GW_OK) {
         witness_readings(gateway->run->witness, memory->batch.first_seq, memory->batch.rows,
                          memory->batch.count);
+        memory->orders += memory->batch.has_order;
         memory->batch.is_open = false;
     } else if (*store_error(gateway->store) == '\0') {
         witness_broken(gateway->run->witness, "store_append says %d and not why", (int)status);
@@ -233,6 +243,10 @@ static enum gw_status run_cycle(struct gateway *gateway) {
 static enum gw_status start(struct gateway *gateway) {
     enum gw_status status = open_store(gateway);
     status = status == GW_OK ? look_up_batch(gateway) : status;
+    if (status == GW_OK) {
+        status =
+            flow_money_check(gateway->store, gateway->memory->orders, gateway->run->witness);
+    }
     status = status == GW_OK ? number_points(gateway) : status;
     return status == GW_OK ? check_serials(gateway) : status;
 }

@@ -118,6 +118,50 @@ static const struct check store_checks[] = {
      "  LEFT JOIN main.meta m ON m.key = 'epoch' WHERE m.value IS NOT t.epoch LIMIT 1"},
 };
 
+/* Records of the streams 0 ledger, 1 events, 2 results. Ledger entries never go. */
+static const struct check record_checks[] = {
+    {"records not contiguous",
+     "SELECT 'stream ' || stream || ': after ' || before || ' comes ' || seq FROM"
+     "  (SELECT stream, seq, lag(seq) OVER (PARTITION BY stream ORDER BY seq) AS before"
+     "  FROM main.record) WHERE seq != before + 1 OR (stream = 0 AND before IS NULL"
+     "  AND seq != 1)"},
+    {"records before the oldest were not acknowledged",
+     "SELECT 'stream ' || stream || ' begins with ' || first FROM (SELECT stream, min(seq) AS"
+     "  first FROM main.record WHERE stream > 0 GROUP BY stream) WHERE first > 1 + (SELECT "
+     "value"
+     "  FROM main.meta WHERE key = iif(stream = 1, 'acked_events', 'acked_results'))"},
+    {"record without bytes, or a hash where none belongs",
+     "SELECT 'stream ' || stream || ' seq ' || seq FROM main.record WHERE length(bytes) = 0"
+     "  OR (stream = 0) != (hash IS NOT NULL) OR length(hash) != 32"},
+    {"ledger's head",
+     "SELECT 'it is ' || ifnull(max(seq), 0) || ', meta has ' || (SELECT value FROM main.meta"
+     "  WHERE key = 'ledger_seq') FROM main.record WHERE stream = 0 HAVING ifnull(max(seq), 0)"
+     "  != (SELECT value FROM main.meta WHERE key = 'ledger_seq') OR (max(seq) > 0 AND"
+     "  (SELECT hash FROM main.record WHERE stream = 0 ORDER BY seq DESC LIMIT 1) IS NOT"
+     "  (SELECT value FROM main.meta WHERE key = 'ledger_hash'))"},
+};
+
+/* The same in the mirror, where a stream has the number it has on the wire: two more. */
+static const struct check mirror_record_checks[] = {
+    {"mirror's records are not contiguous",
+     "SELECT 'stream ' || stream || ': after ' || before || ' comes ' || first FROM"
+     "  (SELECT stream, first, lag(last, 1, 0) OVER (PARTITION BY stream ORDER BY first) AS"
+     "  before FROM (SELECT stream, seq AS first, seq AS last FROM mirror.record UNION ALL"
+     "  SELECT stream, first_seq, last_seq FROM mirror.record_gap)) WHERE first != before + 1"},
+    {"mirror has another record",
+     "SELECT 'stream ' || r.stream || ' seq ' || r.seq FROM main.record r JOIN mirror.record m"
+     "  ON m.stream = r.stream + 2 AND m.seq = r.seq WHERE (m.bytes, m.hash) IS NOT"
+     "  (r.bytes, r.hash)"},
+    {"mirror has records that are not there",
+     "SELECT 'stream ' || m.stream || ' seq ' || m.seq FROM mirror.record m WHERE m.stream = 2"
+     "  AND NOT EXISTS(SELECT 1 FROM main.record r WHERE r.stream = 0 AND r.seq = m.seq)"},
+    {"mirror has not what was acknowledged",
+     "SELECT key || ' ' || value FROM main.meta WHERE"
+     "  (key = 'acked_ledger' AND value > (SELECT max(ledger) FROM mirror.gateway)) OR"
+     "  (key = 'acked_events' AND value > (SELECT max(events) FROM mirror.gateway)) OR"
+     "  (key = 'acked_results' AND value > (SELECT max(results) FROM mirror.gateway))"},
+};
+
 static const char *const mirror_preparation =
     "CREATE TEMP TABLE seen AS SELECT * FROM mirror.reading"
     "  WHERE epoch = (SELECT max(epoch) FROM temp.told_epoch);"
@@ -196,9 +240,10 @@ static bool exec(sqlite3 *db, const char *sql) {
     return is_ok;
 }
 
-static bool has_table(sqlite3 *db, const char *table) {
-    return sqlite3_table_column_metadata(db, NULL, table, NULL, NULL, NULL, NULL, NULL, NULL) ==
-           SQLITE_OK;
+/* schema NULL: in any. */
+static bool has_table(sqlite3 *db, const char *schema, const char *table) {
+    return sqlite3_table_column_metadata(db, schema, table, NULL, NULL, NULL, NULL, NULL,
+                                         NULL) == SQLITE_OK;
 }
 
 static const struct {
@@ -250,15 +295,22 @@ static bool read_witness(sqlite3 *db, const char *path) {
 
 static void judge(sqlite3 *db, const char *mirror) {
     RUN(db, first_checks);
-    if (has_table(db, "reading") && exec(db, store_preparation)) {
+    if (has_table(db, NULL, "reading") && exec(db, store_preparation)) {
         RUN(db, store_checks);
+    }
+    if (has_table(db, "main", "record")) {
+        RUN(db, record_checks);
     }
     char *attach = sqlite3_mprintf("ATTACH %Q AS mirror", mirror);
     if (mirror && exec(db, attach)) {
-        if (!has_table(db, "gateway")) {
+        if (!has_table(db, NULL, "gateway")) {
             RUN(db, no_mirror_checks);
         } else if (exec(db, mirror_preparation)) {
             RUN(db, mirror_checks);
+        }
+        if (has_table(db, "main", "record") && has_table(db, "mirror", "record") &&
+            has_table(db, "mirror", "gateway")) {
+            RUN(db, mirror_record_checks);
         }
     }
     sqlite3_free(attach);

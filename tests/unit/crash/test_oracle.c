@@ -232,6 +232,87 @@ Oracle_Test(every_loss_of_a_mirror_is_named) {
     }
 }
 
+#define HASH "x'0000000000000000000000000000000000000000000000000000000000000007'"
+
+/* A version later: three ledger entries, events 3 and 4 with two before them gone, a result;
+ * the mirror has all but event 4 and the result. */
+static void add_records(void) {
+    change(store,
+           "CREATE TABLE record(stream INTEGER, seq INTEGER, at_ms INTEGER, bytes BLOB, hash "
+           "BLOB); CREATE TABLE blob(x); CREATE TABLE applied(x); PRAGMA user_version = 3;"
+           "INSERT INTO record VALUES(0, 1, 1, 'e1', zeroblob(32)), (0, 2, 1, 'e2', "
+           "zeroblob(32)), (0, 3, 1, 'e3', " HASH "), (1, 3, 1, 'v3', NULL),"
+           " (1, 4, 1, 'v4', NULL), (2, 1, 1, 'r1', NULL);"
+           "INSERT INTO meta VALUES('acked_ledger', 2), ('acked_events', 3),"
+           " ('acked_results', 0), ('ledger_seq', 3);"
+           "INSERT INTO meta SELECT 'ledger_hash', hash FROM record WHERE seq = 3 AND stream = "
+           "0;");
+    change(mirror,
+           "ALTER TABLE gateway ADD COLUMN ledger; ALTER TABLE gateway ADD COLUMN events;"
+           "ALTER TABLE gateway ADD COLUMN results;"
+           "UPDATE gateway SET ledger = 3, events = 3, results = 0;"
+           "CREATE TABLE record(gateway, epoch, stream, seq, bytes, hash);"
+           "CREATE TABLE record_gap(gateway, epoch, stream, first_seq, last_seq, count);"
+           "INSERT INTO record VALUES(1, 700, 2, 1, 'e1', zeroblob(32)), (1, 700, 2, 2, 'e2', "
+           "zeroblob(32)), (1, 700, 2, 3, 'e3', " HASH "),"
+           " (1, 700, 3, 1, 'v1', NULL), (1, 700, 3, 2, 'v2', NULL), (1, 700, 3, 3, 'v3', "
+           "NULL);");
+}
+
+Oracle_Test(records_that_are_all_there_are_well) {
+    add_records();
+    cr_assert_eq(ask("", whole_witness), 0, "%s", said);
+    change(mirror, "DELETE FROM record WHERE stream = 3 AND seq < 3;"
+                   "INSERT INTO record_gap VALUES(1, 700, 3, 1, 2, 2)");
+    cr_assert_eq(ask("", whole_witness), 0, "%s", said);
+}
+
+static const struct {
+    const char *store;
+    const char *mirror;
+    const char *said;
+} record_losses[] = {
+    {"DELETE FROM record WHERE stream = 0 AND seq = 2", NULL,
+     "records not contiguous: stream 0: after 1 comes 3"},
+    {"DELETE FROM record WHERE stream = 0 AND seq = 1", NULL, "records not contiguous"},
+    {"DELETE FROM record WHERE stream = 0 AND seq = 3", NULL,
+     "ledger's head: it is 2, meta has 3"},
+    {"DELETE FROM record WHERE stream = 0", NULL, "ledger's head: it is 0, meta has 3"},
+    {"UPDATE meta SET value = zeroblob(32) WHERE key = 'ledger_hash'", NULL, "ledger's head"},
+    {"DELETE FROM record WHERE stream = 1 AND seq = 3;"
+     "UPDATE meta SET value = 2 WHERE key = 'acked_events'",
+     NULL, "records before the oldest were not acknowledged: stream 1 begins with 4"},
+    {"UPDATE record SET bytes = '' WHERE stream = 2", NULL,
+     "record without bytes, or a hash where none belongs: stream 2 seq 1"},
+    {"UPDATE record SET hash = NULL WHERE stream = 0 AND seq = 2", NULL,
+     "record without bytes, or a hash where none belongs: stream 0 seq 2"},
+    {"UPDATE record SET bytes = 'xx' WHERE stream = 1 AND seq = 3", NULL,
+     "mirror has another record: stream 1 seq 3"},
+    {NULL, "UPDATE record SET hash = zeroblob(32)",
+     "mirror has another record: stream 0 seq 3"},
+    {NULL, "DELETE FROM record WHERE stream = 2 AND seq = 2",
+     "mirror's records are not contiguous: stream 2: after 1 comes 3"},
+    {NULL, "INSERT INTO record VALUES(1, 700, 2, 3, 'e3', zeroblob(32))",
+     "mirror's records are not contiguous"},
+    {NULL, "INSERT INTO record VALUES(1, 700, 2, 4, 'e4', zeroblob(32))",
+     "mirror has records that are not there: stream 2 seq 4"},
+    {"UPDATE meta SET value = 4 WHERE key = 'acked_events'", NULL,
+     "mirror has not what was acknowledged: acked_events 4"},
+    {"UPDATE meta SET value = 1 WHERE key = 'acked_results'", NULL,
+     "mirror has not what was acknowledged: acked_results 1"},
+};
+
+Oracle_Test(every_loss_of_a_record_is_named) {
+    for (size_t i = 0; i < sizeof record_losses / sizeof *record_losses; i++) {
+        tear_down();
+        set_up();
+        add_records();
+        change(store, record_losses[i].store ? record_losses[i].store : "");
+        change(mirror, record_losses[i].mirror ? record_losses[i].mirror : "");
+        check_named("", whole_witness, record_losses[i].said);
+    }
+}
+
 Oracle_Test(a_line_it_does_not_know_is_refused) {
     static const char *const bad[] = {"acked\n", "1 2 3 4\n", "1 2 3 4 5 6\n", "hello\n", "\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
