@@ -18,7 +18,7 @@ const char *billing_news_text(enum billing_news_kind kind) {
                                         [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
                                         [BILLING_ROLLOVER] = "ROLLOVER",
                                         [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
-                                        [BILLING_LEDGER_BROKEN] = "LEDGER_BROKEN",
+                                        [BILLING_SAFE_MODE] = "SAFE_MODE",
                                         [BILLING_UNRATED] = "UNRATED"};
     return texts[kind];
 }
@@ -34,7 +34,7 @@ void billing_stop(struct billing *billing, const char *why) {
         billing->is_safe = true;
         log_error("no money is posted any more", "reason=\"%s\"", why);
         billing_tell(billing,
-                     &(struct billing_news){.kind = BILLING_LEDGER_BROKEN, .why = why});
+                     &(struct billing_news){.kind = BILLING_SAFE_MODE, .why = why});
     }
 }
 

@@ -32,7 +32,7 @@ enum billing_news_kind {
     BILLING_BACKWARDS,
     BILLING_ROLLOVER,
     BILLING_NEGATIVE,      /* a reversal took the balance below zero */
-    BILLING_LEDGER_BROKEN, /* no money is posted any more */
+    BILLING_SAFE_MODE, /* no money is posted any more */
     BILLING_UNRATED        /* no tariff or price: what is used waits for one */
 };
 /* "IMPLAUSIBLE_JUMP": the name of its event. */

@@ -159,6 +159,41 @@ static void print_bus(const json_t *bus) {
     }
 }
 
+/* "plain revision 0" and so on, what is in force. */
+static void print_tariffs(const json_t *tariffs) {
+    for (size_t i = 0; i < json_array_size(tariffs); i++) {
+        const json_t *tariff = json_array_get(tariffs, i);
+        (void)printf("%s%s revision %s", i > 0 ? ", " : "; ", member(tariff, "id").bytes,
+                     member(tariff, "revision").bytes);
+    }
+}
+
+static void print_account(const json_t *account) {
+    const json_t *tariffs = json_object_get(account, "tariffs");
+    const json_t *first = json_array_get(tariffs, 0);
+    const bool is_open = json_is_true(json_object_get(account, "open"));
+    (void)printf("    %-20s %s%s%s, %s, %s, tenancy %s, %s entries",
+                 member(account, "id").bytes, member(account, "balance").bytes,
+                 first ? " " : "", first ? member(first, "currency").bytes : "",
+                 member(account, "mode").bytes, is_open ? "open" : "closed",
+                 member(account, "tenancy").bytes, member(account, "entries").bytes);
+    print_tariffs(tariffs);
+    (void)printf("\n");
+}
+
+static void print_money(const json_t *money) {
+    const json_t *accounts = json_object_get(money, "accounts");
+    if (json_array_size(accounts) == 0) {
+        return;
+    }
+    (void)printf("accounts:%s\n", json_is_false(json_object_get(money, "posting"))
+                                      ? " nothing is posted, the ledger must be looked at"
+                                      : "");
+    for (size_t i = 0; i < json_array_size(accounts); i++) {
+        print_account(json_array_get(accounts, i));
+    }
+}
+
 static void print_status(const json_t *status) {
     const json_t *stream = json_object_get(status, "stream");
     (void)printf("gateway %s of site %s, version %s, up for %s s\n",
@@ -172,6 +207,7 @@ static void print_status(const json_t *status) {
     if (json_is_true(json_object_get(status, "disk_full"))) {
         (void)printf("the disk is full\n");
     }
+    print_money(json_object_get(status, "money"));
     const json_t *buses = json_object_get(status, "buses");
     for (size_t i = 0; i < json_array_size(buses); i++) {
         print_bus(json_array_get(buses, i));

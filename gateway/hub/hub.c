@@ -48,7 +48,7 @@ static bool commit(struct hub *hub) {
     if (hub->pending_count == 0 || hub->has_ended) {
         return hub->pending_count == 0;
     }
-    const enum gw_status status = store_append(hub->store, hub->pending, hub->pending_count);
+    const enum gw_status status = hub_money_store(hub);
     if (status == GW_ENOSPACE) {
         note_disk(hub, true);
         return false;
@@ -145,6 +145,10 @@ static void every_second(struct hub *hub) {
             return;
         }
     }
+    hub_money_second(hub);
+    if (hub->has_ended) {
+        return;
+    }
     hub_conditions_second(hub);
     hub_uplink_second(hub);
 }
@@ -234,6 +238,7 @@ static enum gw_status start(struct hub *hub, const struct hub_config *config) {
     name_sender(hub);
     status = hub_conditions_load(hub);
     status = status == GW_OK ? start_buses(hub) : status;
+    status = status == GW_OK ? hub_money_open(hub) : status;
     return status == GW_OK ? hub_uplink_start(hub) : status;
 }
 
@@ -304,6 +309,7 @@ void hub_close(struct hub *hub) {
         (void)commit(hub);
     }
     hub_uplink_stop(hub);
+    hub_money_close(hub);
     store_close(hub->store);
 }
 

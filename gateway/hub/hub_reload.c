@@ -164,7 +164,13 @@ void hub_reload(struct hub *hub) {
     if (section) {
         log_error("new configuration changes what needs a restart", "section=\"%s\"", section);
     }
-    if (status != GW_OK || section) {
+    const enum gw_status renewed =
+        status == GW_OK && !section ? hub_money_renew(hub, settings) : GW_OK;
+    if (renewed != GW_OK) {
+        log_error("accounts cannot be renewed", "status=\"%s\" error=\"%s\"",
+                  gw_status_text(renewed), store_error(hub->store));
+    }
+    if (status != GW_OK || section || renewed != GW_OK) {
         log_error("new configuration is refused, nothing has changed", "file=%s",
                   hub->config_path);
         settings_free(settings);

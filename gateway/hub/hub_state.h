@@ -9,6 +9,7 @@
 
 #include "bridges/base/clock.h"
 #include "gateway/base/mailbox.h"
+#include "gateway/billing/billing.h"
 #include "gateway/hub/hub.h"
 #include "gateway/poll/poll.h"
 #include "gateway/settings/settings.h"
@@ -99,6 +100,8 @@ struct hub {
     struct hub_condition wan_lost;
     struct hub_condition ledger_broken;
     uint64_t events_dropped; /* too many wait for the cloud */
+
+    struct billing *billing; /* NULL: the disk was full, it is opened later */
 
     struct mqtt *mqtt; /* NULL: no uplink configured */
     struct mailbox *event_box;
@@ -200,6 +203,17 @@ void hub_uplink_second(struct hub *hub);
 void hub_uplink_stop(struct hub *hub);
 /* The configuration or the meters have changed: says so to the cloud. */
 void hub_uplink_renew(struct hub *hub);
+
+/* hub_money.c: opens the accounts, when the buses have numbered their points. */
+MUST_CHECK enum gw_status hub_money_open(struct hub *hub);
+void hub_money_close(struct hub *hub);
+/* Stores the readings that wait with all that they cost, in one transaction; as store_append.
+ */
+MUST_CHECK enum gw_status hub_money_store(struct hub *hub);
+void hub_money_second(struct hub *hub);
+/* Accounts and tariffs of another configuration. On failure the old one counts. */
+MUST_CHECK enum gw_status hub_money_renew(struct hub *hub, const struct settings *settings);
+struct json_t *hub_money_json(struct hub *hub);
 
 /* hub_status.c; the answer to "status", the caller's: a json_t */
 struct json_t *hub_status_json(struct hub *hub);

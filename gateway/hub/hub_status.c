@@ -153,6 +153,7 @@ json_t *hub_status_json(struct hub *hub) {
     json_object_set_new(out, "refused", integer(hub->refused));
     json_object_set_new(out, "stream", describe_stream(hub));
     json_object_set_new(out, "records", describe_records(hub));
+    json_object_set_new(out, "money", hub_money_json(hub));
     json_object_set_new(out, "buses", buses);
     return out;
 }

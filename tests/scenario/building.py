@@ -92,11 +92,24 @@ class Building:
             f"operator: demo\nstore: headend.db\nsigning_key: sync.key\nsync:\n{sync.format(self.port)}"
             "  reconnect_max: 2s\n")
         (self.dir / "gateway.yaml").write_text(
-            f"gateway: {{operator: demo, site: house-1, id: gw-1, models: {models}}}\n"
+            f"gateway: {{operator: demo, site: house-1, id: gw-1, models: {models}{self.money_where()}}}\n"
             f"store: {{path: {self.dir}/gateway.db, commit_every: 200ms}}\n"
             f"sync:\n{sync.format(port)}  reconnect_max: 3s\n  heartbeat: 2s\n  backfill_delay: 1s\n"
             f"  now_every: 2s\n  keys:\n    {line}\n{self.sync_extra}"
-            f"local: {{socket: {self.dir}/gw.sock}}\n{self.bus_yaml()}")
+            f"local: {{socket: {self.dir}/gw.sock}}\n{self.bus_yaml()}{self.accounts()}")
+
+    def accounts(self):
+        """The key "accounts" of the gateway's file; a scenario about money gives one."""
+        return ""
+
+    def money_where(self):
+        """What the gateway section says beside: zone and tariffs."""
+        return ""
+
+    def account(self, name):
+        status = self.status()
+        accounts = status["money"]["accounts"] if status else []
+        return next((a for a in accounts if a["id"] == name), None)
 
     def simulation(self):
         return ""

@@ -802,7 +802,7 @@ static void damage(const char *sql) {
 static void check_stopped(void) {
     const uint64_t head = store_record_head(store, STORE_LEDGER);
     cr_assert(billing_is_safe(billing));
-    cr_assert_eq(news[news_count - 1].kind, BILLING_LEDGER_BROKEN);
+    cr_assert_eq(news[news_count - 1].kind, BILLING_SAFE_MODE);
     pass(3 * HOUR_MS);
     take(A, 110000);
     seconds(3);
