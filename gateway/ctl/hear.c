@@ -47,12 +47,41 @@ static void hear_record(struct ear *ear, const struct link_message *message) {
         return;
     }
     if (record->is_gap) {
-        show_gap(record, ear->as_json);
+        show_gap(&record->sender, WIRE_READINGS, &record->gap, ear->as_json);
         return;
     }
     for (size_t i = 0; i < record->batch.count; i++) {
         show_value(&record->sender, "reading", record->batch.first_seq + i,
                    &record->batch.values[i], &ear->names, ear->as_json);
+    }
+}
+
+static void hear_one(struct ear *ear, const struct wire_records *records, size_t i) {
+    struct wire_event event;
+    const uint8_t *bytes = records->records[i].bytes;
+    const size_t len = records->records[i].len;
+    const uint64_t seq = records->first_seq + i;
+    if (records->stream == WIRE_EVENTS &&
+        wire_event_decode(bytes, len, &ear->event_scratch, &event) == GW_OK) {
+        show_event(&records->sender, seq, &event, ear->as_json);
+    } else {
+        show_record(&records->sender, records->stream, seq, len, ear->as_json);
+    }
+}
+
+static void hear_records(struct ear *ear, const struct link_message *message) {
+    struct wire_records *records = &ear->in.records;
+    const enum gw_status decoded =
+        wire_records_decode(message->payload, message->len, &ear->scratch, records);
+    if (!is_good(ear, message, decoded, &records->sender)) {
+        return;
+    }
+    if (records->is_gap) {
+        show_gap(&records->sender, records->stream, &records->gap, ear->as_json);
+        return;
+    }
+    for (size_t i = 0; i < records->count; i++) {
+        hear_one(ear, records, i);
     }
 }
 
@@ -105,7 +134,8 @@ enum heard ear_hear(struct ear *ear, const struct link_message *message) {
     static const struct {
         const char *leaf;
         void (*hear)(struct ear *ear, const struct link_message *message);
-    } rows[] = {{"u/r", hear_record}, {"u/now", hear_now}, {"u/birth", hear_birth}};
+    } rows[] = {{"u/r", hear_record},  {"u/l", hear_records}, {"u/e", hear_records},
+                {"u/c", hear_records}, {"u/now", hear_now},   {"u/birth", hear_birth}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].leaf, message->leaf) == 0) {
             rows[i].hear(ear, message);

@@ -17,8 +17,10 @@ struct ear {
     bool as_json;
     struct names names;
     struct wire_scratch scratch;
+    struct wire_scratch event_scratch; /* for a record, while its batch lies in the other */
     union {
         struct wire_record record;
+        struct wire_records records;
         struct wire_now now;
         struct wire_birth birth;
         struct wire_heartbeat heartbeat;

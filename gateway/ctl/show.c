@@ -247,16 +247,85 @@ void show_value(const struct wire_sender *sender, const char *kind, uint64_t seq
     (void)printf("%s\n", quality_text(value->quality));
 }
 
-void show_gap(const struct wire_record *record, bool as_json) {
-    const struct wire_gap *gap = &record->gap;
+/* --- events, records, gaps --------------------------------------------------------------- */
+
+static const char *severity_name(enum wire_severity severity) {
+    return severity == WIRE_ALARM ? "alarm" : severity == WIRE_WARN ? "warning" : "info";
+}
+
+static void show_event_json(const struct wire_sender *sender, uint64_t seq,
+                            const struct wire_event *event) {
+    json_t *object = json_head("event", sender, event->at_ms);
+    json_t *values = json_array();
+    for (size_t i = 0; i < event->value_count; i++) {
+        (void)json_array_append_new(values, json_integer((json_int_t)event->values[i]));
+    }
+    put_number(object, "seq", seq);
+    put_number(object, "code", event->code);
+    put_text(object, "event", wire_event_name(event->code));
+    put_text(object, "severity", severity_name(event->severity));
+    (void)json_object_set_new(object, "cleared", json_boolean(event->cleared));
+    put_text(object, "meter", *event->meter ? event->meter : NULL);
+    put_text(object, "account", *event->account ? event->account : NULL);
+    (void)json_object_set_new(object, "values", values);
+    put_text(object, "detail", *event->detail ? event->detail : NULL);
+    show_json(object);
+}
+
+static void print_field(const char *key, const char *text) {
+    if (*text) {
+        (void)printf(" %s=%s", key, text);
+    }
+}
+
+void show_event(const struct wire_sender *sender, uint64_t seq, const struct wire_event *event,
+                bool as_json) {
     if (as_json) {
-        show_json(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "type", "gap", "gateway",
-                            record->sender.gateway, "epoch", (json_int_t)record->sender.epoch,
-                            "first_seq", (json_int_t)gap->first_seq, "last_seq",
-                            (json_int_t)gap->last_seq, "count", (json_int_t)gap->count,
-                            "reason", (json_int_t)gap->reason));
+        show_event_json(sender, seq, event);
         return;
     }
-    (void)printf("- %s gap %" PRIu64 "..%" PRIu64 " thinned out\n", record->sender.gateway,
-                 gap->first_seq, gap->last_seq);
+    const char *name = wire_event_name(event->code);
+    print_head(event->at_ms, sender->gateway);
+    (void)printf("event %" PRIu64 " ", seq);
+    if (name) {
+        (void)printf("%s", name);
+    } else {
+        (void)printf("%" PRIu32, event->code);
+    }
+    (void)printf(" %s%s", severity_name(event->severity), event->cleared ? " cleared" : "");
+    print_field("meter", event->meter);
+    print_field("account", event->account);
+    for (size_t i = 0; i < event->value_count; i++) {
+        (void)printf(" value=%" PRId64, event->values[i]);
+    }
+    print_field("detail", event->detail);
+    (void)printf("\n");
+}
+
+void show_record(const struct wire_sender *sender, enum wire_stream stream, uint64_t seq,
+                 size_t len, bool as_json) {
+    if (as_json) {
+        show_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "type", "record", "stream",
+                            stream_name(stream), "gateway", sender->gateway, "epoch",
+                            (json_int_t)sender->epoch, "seq", (json_int_t)seq, "bytes",
+                            (json_int_t)len));
+        return;
+    }
+    (void)printf("- %s %s %" PRIu64 " of %zu bytes\n", sender->gateway, stream_name(stream),
+                 seq, len);
+}
+
+void show_gap(const struct wire_sender *sender, enum wire_stream stream,
+              const struct wire_gap *gap, bool as_json) {
+    if (as_json) {
+        show_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "type", "gap", "stream",
+                            stream_name(stream), "gateway", sender->gateway, "epoch",
+                            (json_int_t)sender->epoch, "first_seq", (json_int_t)gap->first_seq,
+                            "last_seq", (json_int_t)gap->last_seq, "count",
+                            (json_int_t)gap->count, "reason", (json_int_t)gap->reason));
+        return;
+    }
+    (void)printf("- %s %s gap %" PRIu64 "..%" PRIu64 " %s\n", sender->gateway,
+                 stream_name(stream), gap->first_seq, gap->last_seq,
+                 gap->reason == WIRE_GAP_EXPIRED ? "expired" : "thinned out");
 }

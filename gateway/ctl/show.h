@@ -29,6 +29,14 @@ void show_heartbeat(const struct wire_heartbeat *heartbeat, bool as_json);
 void show_value(const struct wire_sender *sender, const char *kind, uint64_t seq,
                 const struct wire_value *value, const struct names *names, bool as_json);
 
-void show_gap(const struct wire_record *record, bool as_json);
+void show_event(const struct wire_sender *sender, uint64_t seq, const struct wire_event *event,
+                bool as_json);
+
+/* A ledger entry, a result, an event of an unknown form: what it is and how long. */
+void show_record(const struct wire_sender *sender, enum wire_stream stream, uint64_t seq,
+                 size_t len, bool as_json);
+
+void show_gap(const struct wire_sender *sender, enum wire_stream stream,
+              const struct wire_gap *gap, bool as_json);
 
 #endif
