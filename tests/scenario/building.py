@@ -267,7 +267,18 @@ class Building:
         assert ours, "the gateway has stored nothing"
         assert [r[0] for r in theirs] == list(range(1, len(theirs) + 1)), "gaps or repeats"
         assert theirs == ours[:len(theirs)], "the copies differ"
+        self.check_equal_records()
         return len(ours), len(theirs)
+
+    def check_equal_records(self):
+        """Ledger, events and results: each once and in order, byte for byte what was stored."""
+        for stream, name in enumerate(("ledger", "events", "results")):
+            ours = self.rows("gateway.db", "SELECT seq, bytes, hash FROM record "
+                                           f"WHERE stream = {stream} ORDER BY seq")
+            theirs = self.rows("headend.db", "SELECT seq, bytes, hash FROM record "
+                                             f"WHERE stream = {stream + 2} ORDER BY seq")
+            assert [r[0] for r in theirs] == list(range(1, len(theirs) + 1)), f"{name}: holes"
+            assert theirs == ours[:len(theirs)], f"{name}: the copies differ"
 
     # ---- life ----
 
