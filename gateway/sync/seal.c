@@ -12,7 +12,8 @@
 
 enum { ERROR_MAX = 200, DOMAIN_MAX = 32, PREFIX_MAX = DOMAIN_MAX + WIRE_ID_MAX + 2 };
 
-static const char *const role_names[] = {"sync", "credit", "supply", "config", "root"};
+static const char *const role_names[] = {"sync",   "credit", "supply",
+                                         "config", "root",   "gateway"};
 enum { ROLES = sizeof role_names / sizeof *role_names };
 
 const char *seal_role_name(int role) {
@@ -58,13 +59,46 @@ enum gw_status seal_close(const struct seal_secret *secret, const char *domain,
 }
 
 static const struct seal_key *find_key(const struct seal_key *keys, size_t count,
-                                       uint32_t key_id, enum seal_role role) {
+                                       uint32_t key_id) {
     for (size_t i = 0; i < count; i++) {
-        if (keys[i].key_id == key_id && keys[i].role == (int)role) {
+        if (keys[i].key_id == key_id) {
             return &keys[i];
         }
     }
     return NULL;
+}
+
+static enum gw_status verify(const struct wire_signed *sealed, const struct seal_key *key,
+                             const char *domain, const char *gateway) {
+    size_t whole;
+    uint8_t *bytes =
+        signed_bytes(domain, gateway, sealed->payload, sealed->payload_len, &whole);
+    if (!bytes) {
+        return GW_ENOMEM;
+    }
+    const int wrong =
+        crypto_sign_verify_detached(sealed->signature, bytes, whole, key->public_key);
+    free(bytes);
+    return wrong ? GW_ESIGNATURE : GW_OK;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): bytes in, bytes out, and what they are bound to */
+enum gw_status seal_open_any(const struct seal_key *keys, size_t key_count, const char *domain,
+                             const char *gateway, const uint8_t *buf, size_t len,
+                             struct wire_scratch *scratch, uint32_t *key_id,
+                             struct seal_opened *out) {
+    struct wire_signed sealed;
+    enum gw_status status = wire_signed_decode(buf, len, scratch, &sealed);
+    if (status != GW_OK) {
+        return status == GW_ETOOLONG ? status : GW_EINVALID;
+    }
+    *key_id = sealed.key_id;
+    const struct seal_key *key = find_key(keys, key_count, sealed.key_id);
+    status = key ? verify(&sealed, key, domain, gateway) : GW_EKEY;
+    if (status == GW_OK) {
+        *out = (struct seal_opened){sealed.payload, sealed.payload_len, key};
+    }
+    return status;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): bytes in, bytes out, and what they are bound to */
@@ -73,28 +107,17 @@ enum gw_status seal_open(const struct seal_key *keys, size_t key_count, enum sea
                          size_t len, struct wire_scratch *scratch, const uint8_t **payload,
                          size_t *payload_len) {
     struct wire_signed sealed;
-    const enum gw_status status = wire_signed_decode(buf, len, scratch, &sealed);
+    enum gw_status status = wire_signed_decode(buf, len, scratch, &sealed);
     if (status != GW_OK) {
         return status;
     }
-    const struct seal_key *key = find_key(keys, key_count, sealed.key_id, role);
-    if (!key) {
-        return GW_EKEY;
+    const struct seal_key *key = find_key(keys, key_count, sealed.key_id);
+    status = key && key->role == (int)role ? verify(&sealed, key, domain, gateway) : GW_EKEY;
+    if (status == GW_OK) {
+        *payload = sealed.payload;
+        *payload_len = sealed.payload_len;
     }
-    size_t whole;
-    uint8_t *bytes = signed_bytes(domain, gateway, sealed.payload, sealed.payload_len, &whole);
-    if (!bytes) {
-        return GW_ENOMEM;
-    }
-    const int wrong =
-        crypto_sign_verify_detached(sealed.signature, bytes, whole, key->public_key);
-    free(bytes);
-    if (wrong) {
-        return GW_ESIGNATURE;
-    }
-    *payload = sealed.payload;
-    *payload_len = sealed.payload_len;
-    return GW_OK;
+    return status;
 }
 
 void seal_generate(uint32_t key_id, enum seal_role role, struct seal_secret *out) {

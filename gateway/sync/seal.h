@@ -13,10 +13,13 @@
 #include "gateway/base/status.h"
 #include "gateway/sync/wire.h"
 
-#define SEAL_DOMAIN_ACK   "metergate/ack/1"
-#define SEAL_DOMAIN_ORDER "metergate/order/1"
+#define SEAL_DOMAIN_ACK    "metergate/ack/1"
+#define SEAL_DOMAIN_ORDER  "metergate/order/1"
+#define SEAL_DOMAIN_RESULT "metergate/result/1"
 
-enum seal_role { SEAL_SYNC, SEAL_CREDIT, SEAL_SUPPLY, SEAL_CONFIG, SEAL_ROOT };
+/* What a key may sign. SEAL_GATEWAY: a gateway's own, for its results; never a key that a
+ * gateway believes. */
+enum seal_role { SEAL_SYNC, SEAL_CREDIT, SEAL_SUPPLY, SEAL_CONFIG, SEAL_ROOT, SEAL_GATEWAY };
 #define SEAL_ROLES "sync|credit|supply|config|root"
 
 enum { SEAL_PUBLIC_BYTES = 32, SEAL_SECRET_BYTES = 64, SEAL_KEYS_MAX = 16 };
@@ -53,6 +56,21 @@ MUST_CHECK enum gw_status seal_open(const struct seal_key *keys, size_t key_coun
                                     const char *gateway, const uint8_t *buf, size_t len,
                                     struct wire_scratch *scratch, const uint8_t **payload,
                                     size_t *payload_len);
+
+/* An opened message, and who has signed it. */
+struct seal_opened {
+    const uint8_t *payload; /* into the scratch */
+    size_t payload_len;
+    const struct seal_key *key; /* one of those that were given */
+};
+
+/* The same for a message that a key of any role may have signed: whoever asks looks at the
+ * role. *key_id is the number it claims, set unless it is GW_EINVALID. */
+MUST_CHECK enum gw_status seal_open_any(const struct seal_key *keys, size_t key_count,
+                                        const char *domain, const char *gateway,
+                                        const uint8_t *buf, size_t len,
+                                        struct wire_scratch *scratch, uint32_t *key_id,
+                                        struct seal_opened *out);
 
 /* A new key pair. */
 void seal_generate(uint32_t key_id, enum seal_role role, struct seal_secret *out);

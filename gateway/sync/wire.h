@@ -33,6 +33,8 @@ enum {
     WIRE_BIRTH_METERS_MAX = 32, /* in one part */
     WIRE_METER_POINTS_MAX = 64,
     WIRE_STREAMS = 4,
+    WIRE_ORDER_MARKS_MAX = 32,
+    WIRE_KEY_BYTES = 32,
     WIRE_SIGNATURE_BYTES = 64,
     WIRE_TOPIC_MAX = 160,
     WIRE_SCRATCH_BYTES = 256 * 1024
@@ -145,6 +147,13 @@ struct wire_meter {
     uint32_t quantities[WIRE_METER_POINTS_MAX]; /* codes of quantities.def */
 };
 
+/* The public key a gateway signs its results with. */
+struct wire_public_key {
+    bool is_set;
+    uint32_t key_id;
+    uint8_t bytes[WIRE_KEY_BYTES];
+};
+
 struct wire_birth {
     struct wire_sender sender;
     char version[WIRE_METER_ID_MAX + 1];
@@ -155,6 +164,7 @@ struct wire_birth {
     struct wire_head heads[WIRE_STREAMS];
     size_t meter_count;
     struct wire_meter meters[WIRE_BIRTH_METERS_MAX];
+    struct wire_public_key signing_key;
 };
 
 /* Counters a heartbeat carries; the names are those of the message. */
@@ -173,6 +183,14 @@ struct wire_health {
     uint64_t readings_thinned;
 };
 
+/* How far the orders of a key have arrived. */
+struct wire_order_mark {
+    uint32_t key_id;
+    bool to_all; /* of those that it sends to _all */
+    uint64_t through;
+    uint64_t highest;
+};
+
 struct wire_heartbeat {
     struct wire_sender sender;
     int64_t at_ms;
@@ -181,12 +199,15 @@ struct wire_heartbeat {
     size_t head_count;
     struct wire_head heads[WIRE_STREAMS];
     struct wire_health health;
+    size_t mark_count;
+    struct wire_order_mark marks[WIRE_ORDER_MARKS_MAX];
 };
 
 struct wire_state {
     struct wire_sender sender;
     bool online;
     int64_t at_ms;
+    struct wire_public_key signing_key;
 };
 
 /* d/ack, inside its seal. */

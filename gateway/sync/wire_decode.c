@@ -240,6 +240,15 @@ static bool copy_meter(const Metergate__V1__MeterInfo *from, struct wire_meter *
            wire_copy_id(from->address, WIRE_METER_ID_MAX, out->address);
 }
 
+static bool copy_public_key(bool has_key, ProtobufCBinaryData key, uint32_t key_id,
+                            struct wire_public_key *out) {
+    *out = (struct wire_public_key){.is_set = has_key, .key_id = has_key ? key_id : 0};
+    if (has_key && key.len == WIRE_KEY_BYTES) {
+        memcpy(out->bytes, key.data, WIRE_KEY_BYTES);
+    }
+    return !has_key || key.len == WIRE_KEY_BYTES;
+}
+
 static enum gw_status copy_birth(const void *message, void *result) {
     const Metergate__V1__Birth *from = message;
     struct wire_birth *out = result;
@@ -249,6 +258,8 @@ static enum gw_status copy_birth(const void *message, void *result) {
     if (!wire_is_time(from->at_ms) || from->part == 0 || from->part > from->parts ||
         !wire_copy_sender(from->sender, true, &out->sender) ||
         !wire_copy_id(from->version, WIRE_METER_ID_MAX, out->version) ||
+        !copy_public_key(from->has_signing_key, from->signing_key, from->signing_key_id,
+                         &out->signing_key) ||
         !copy_heads(from->head, from->n_head, out->heads)) {
         return GW_EINVALID;
     }
@@ -287,11 +298,29 @@ static void copy_health(const Metergate__V1__Health *from, struct wire_health *o
                                 .readings_thinned = from->readings_thinned};
 }
 
+static bool copy_marks(const Metergate__V1__Heartbeat *from, struct wire_heartbeat *out) {
+    if (from->n_order > WIRE_ORDER_MARKS_MAX) {
+        return false;
+    }
+    out->mark_count = from->n_order;
+    for (size_t i = 0; i < from->n_order; i++) {
+        const Metergate__V1__OrderThrough *row = from->order[i];
+        if (row->highest > INT64_MAX || row->through > row->highest) {
+            return false;
+        }
+        out->marks[i] = (struct wire_order_mark){.key_id = row->key_id,
+                                                 .to_all = row->all,
+                                                 .through = row->through,
+                                                 .highest = row->highest};
+    }
+    return true;
+}
+
 static enum gw_status copy_heartbeat(const void *message, void *result) {
     const Metergate__V1__Heartbeat *from = message;
     struct wire_heartbeat *out = result;
     if (!wire_is_time(from->at_ms) || !wire_copy_sender(from->sender, true, &out->sender) ||
-        !copy_heads(from->head, from->n_head, out->heads)) {
+        !copy_heads(from->head, from->n_head, out->heads) || !copy_marks(from, out)) {
         return GW_EINVALID;
     }
     out->at_ms = from->at_ms;
@@ -315,7 +344,9 @@ static enum gw_status copy_state(const void *message, void *result) {
     out->online = from->online;
     out->at_ms = from->at_ms;
     return checked(wire_is_time(from->at_ms) &&
-                   wire_copy_sender(from->sender, true, &out->sender));
+                   wire_copy_sender(from->sender, true, &out->sender) &&
+                   copy_public_key(from->has_signing_key, from->signing_key,
+                                   from->signing_key_id, &out->signing_key));
 }
 
 enum gw_status wire_state_decode(const uint8_t *buf, size_t len, struct wire_scratch *scratch,

@@ -164,6 +164,14 @@ static void fill_meter(const struct wire_meter *meter, Metergate__V1__MeterInfo 
     out->quantity = (uint32_t *)(void *)quantities.bytes;
 }
 
+/* Birth and state carry the same. */
+#define SIGN_WITH(from, to)                                                                    \
+    do {                                                                                       \
+        (to)->has_signing_key = (to)->has_signing_key_id = (from)->is_set;                     \
+        (to)->signing_key = wire_bytes((from)->bytes, WIRE_KEY_BYTES);                         \
+        (to)->signing_key_id = (from)->key_id;                                                 \
+    } while (0)
+
 enum gw_status wire_birth_encode(const struct wire_birth *birth, uint8_t *buf, size_t cap,
                                  size_t *len) {
     struct head_rows heads;
@@ -186,6 +194,7 @@ enum gw_status wire_birth_encode(const struct wire_birth *birth, uint8_t *buf, s
     out.parts = birth->parts;
     out.n_head = birth->head_count;
     out.head = heads.rows;
+    SIGN_WITH(&birth->signing_key, &out);
     out.n_meter = birth->meter_count;
     out.meter = meter_rows;
     return wire_pack(&out.base, buf, cap, len);
@@ -208,10 +217,29 @@ static Metergate__V1__Health make_health(const struct wire_health *health) {
     return out;
 }
 
+/* As head_rows. */
+struct mark_rows {
+    Metergate__V1__OrderThrough marks[WIRE_ORDER_MARKS_MAX];
+    Metergate__V1__OrderThrough *rows[WIRE_ORDER_MARKS_MAX];
+};
+
+static void fill_marks(const struct wire_order_mark *marks, size_t count,
+                       struct mark_rows *out) {
+    for (size_t i = 0; i < count; i++) {
+        metergate__v1__order_through__init(&out->marks[i]);
+        out->marks[i].key_id = marks[i].key_id;
+        out->marks[i].has_all = out->marks[i].all = marks[i].to_all;
+        out->marks[i].through = marks[i].through;
+        out->marks[i].highest = marks[i].highest;
+        out->rows[i] = &out->marks[i];
+    }
+}
+
 enum gw_status wire_heartbeat_encode(const struct wire_heartbeat *heartbeat, uint8_t *buf,
                                      size_t cap, size_t *len) {
     struct head_rows heads;
-    if (heartbeat->head_count > WIRE_STREAMS) {
+    struct mark_rows marks;
+    if (heartbeat->head_count > WIRE_STREAMS || heartbeat->mark_count > WIRE_ORDER_MARKS_MAX) {
         return GW_ETOOLONG;
     }
     fill_heads(heartbeat->heads, heartbeat->head_count, &heads);
@@ -225,6 +253,9 @@ enum gw_status wire_heartbeat_encode(const struct wire_heartbeat *heartbeat, uin
     out.n_head = heartbeat->head_count;
     out.head = heads.rows;
     out.health = &health;
+    fill_marks(heartbeat->marks, heartbeat->mark_count, &marks);
+    out.n_order = heartbeat->mark_count;
+    out.order = marks.rows;
     return wire_pack(&out.base, buf, cap, len);
 }
 
@@ -235,6 +266,7 @@ enum gw_status wire_state_encode(const struct wire_state *state, uint8_t *buf, s
     out.sender = &from;
     out.online = state->online;
     out.at_ms = state->at_ms;
+    SIGN_WITH(&state->signing_key, &out);
     return wire_pack(&out.base, buf, cap, len);
 }
 

@@ -215,7 +215,7 @@ struct wire_order {
     X(INTERNAL, 15) /* nothing was stored: to be sent again */
 
 enum wire_code {
-#define X(name, number) WIRE_##name = number,
+#define X(name, number) WIRE_##name = (number),
     WIRE_CODES(X)
 #undef X
 };

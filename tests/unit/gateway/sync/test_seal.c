@@ -562,11 +562,35 @@ Test(seal, generated_keys_differ, .init = make_key) {
 }
 
 Test(seal, roles_have_the_words_of_the_settings) {
-    static const char *const words[] = {"sync", "credit", "supply", "config", "root"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const words[] = {"sync",   "credit", "supply",
+                                        "config", "root",   "gateway"};
+    for (int i = 0; i < 6; i++) {
         cr_assert_str_eq(seal_role_name(i), words[i]);
     }
     cr_assert_str_eq(SEAL_ROLES, "sync|credit|supply|config|root");
     cr_assert_str_eq(seal_role_name(-1), "?");
-    cr_assert_str_eq(seal_role_name(5), "?");
+    cr_assert_str_eq(seal_role_name(6), "?");
+}
+
+Test(seal, whoever_has_signed_is_told_and_a_stranger_is_none, .init = make_sealed) {
+    struct seal_opened opened = {0};
+    uint32_t key_id = 0;
+    cr_assert_eq(seal_open_any(keys, 1, SEAL_DOMAIN_ACK, "gw-1", sealed, sealed_len, &scratch,
+                               &key_id, &opened),
+                 GW_OK);
+    cr_assert_eq(opened.key, &keys[0]);
+    cr_assert_eq(opened.payload_len, sizeof hello);
+    cr_assert_eq(memcmp(opened.payload, hello, sizeof hello), 0);
+    keys[0].key_id = 8;
+    cr_assert_eq(seal_open_any(keys, 1, SEAL_DOMAIN_ACK, "gw-1", sealed, sealed_len, &scratch,
+                               &key_id, &opened),
+                 GW_EKEY);
+    cr_assert_eq(key_id, 7);
+    keys[0].key_id = 7;
+    cr_assert_eq(seal_open_any(keys, 1, SEAL_DOMAIN_ORDER, "gw-1", sealed, sealed_len, &scratch,
+                               &key_id, &opened),
+                 GW_ESIGNATURE);
+    cr_assert_eq(
+        seal_open_any(keys, 1, SEAL_DOMAIN_ACK, "gw-1", sealed, 3, &scratch, &key_id, &opened),
+        GW_EINVALID);
 }
