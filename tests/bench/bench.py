@@ -10,9 +10,9 @@ is met or not; 1 when one could not be; 64 for a usage fault.
 """
 import argparse, pathlib, signal, subprocess, sys, time
 import harness
-import bus, storage, sync, process
+import bus, rating, storage, sync, process
 
-GROUPS = (bus, storage, sync, process)
+GROUPS = (bus, storage, sync, process, rating)
 
 
 def arguments():

@@ -39,6 +39,8 @@ GOALS = {
     "wakeups_idle": ("1/s", "<=", 4),
     "start_ms": ("ms", "<=", 30),
     "instructions_per_reading": ("instructions", "<=", 10000),
+    "instructions_per_rating": ("instructions", "<=", 5500),
+    "memory_rating": ("kB", "<=", 64),
 }
 NOT_YET = {
     "relay_latency": "relays are not switched by the gateway yet",

@@ -6,7 +6,7 @@ import json, pathlib, subprocess, sys, tempfile
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
-import bus, process, storage, sync  # noqa: E402,E401
+import bus, process, rating, storage, sync  # noqa: E402,E401
 
 
 def bench(*arguments):
@@ -33,7 +33,7 @@ def check_shape(name, entry):
     assert entry["met"] is met, entry
 
 
-groups = (bus, storage, sync, process)
+groups = (bus, storage, sync, process, rating)
 measured = [n for g in groups for names, _, _ in g.MEASUREMENTS for n in names]
 assert sorted(measured) == sorted(harness.GOALS), set(measured) ^ set(harness.GOALS)
 is_quick = {n for g in groups for names, _, q in g.MEASUREMENTS if q for n in names}
