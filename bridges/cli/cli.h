@@ -33,6 +33,7 @@ struct cli_options {
     bool write;
     const char *protocol;
     const char *only;
+    bool every_maker;
     const char *write_config;
     const char *credentials;
 };

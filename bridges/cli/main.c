@@ -34,8 +34,8 @@ static const struct command {
      "  read LINE --model M --address A [FIELD...]\n"
      "                                    reads a meter: all or the named fields of its model\n"
      "  read LINE modbus ADDRESS WHAT     reads coils or registers (ADDRESS 1 to 255)\n"
-     "  read LINE mbus ADDRESS WHAT       reads telegrams; WHAT: all, a dib_vib or a "
-     "quantity\n"
+     "  read LINE mbus ADDRESS WHAT       reads telegrams; WHAT: all, a dib_vib, a\n"
+     "                                    quantity, or alarms (class 1 data)\n"
      "  read LINE dlt645|cjt188 ADDRESS WHAT\n"
      "                                    reads a data identifier, such as 00010000 or 901f\n"},
     {"relay", RELAY, 2, 2, cli_relay,
@@ -46,7 +46,9 @@ static const struct command {
      "                                    keep-end. Acts only with --write\n"},
     {"scan", SCAN, 1, 1, cli_scan,
      "  scan LINE [--protocol mbus]       finds meters: primary addresses 0 to 250, then by\n"
-     "                                    secondary address with wildcards\n"},
+     "                                    secondary address with wildcards; those that have "
+     "it\n"
+     "                                    in common by their fabrication numbers\n"},
     {"set", SET, 4, 4, cli_set,
      "  set LINE mbus ADDRESS WHAT=VALUE  with --write changes a meter: address=N, baud=N,\n"
      "                                    time=now, reset[=XX], readout=all\n"},
@@ -80,6 +82,8 @@ static const struct row {
      "with --count: begin a read every S seconds (at once)"},
     {"protocol", TEXT, AT(protocol), 0, SCAN, "P", "scan: mbus"},
     {"only", TEXT, AT(only), 0, SCAN, "W", "scan: only primary or only secondary addresses"},
+    {"every-maker", FLAG, AT(every_maker), 0, SCAN, NULL,
+     "scan: of meters with one number tries all manufacturers: 18000 probes each"},
     {"write-config", TEXT, AT(write_config), 0, SCAN, "FILE",
      "scan: writes the bus and its meters for a configuration; never over a file"},
     {"write", FLAG, AT(write), 0, SET | RELAY, NULL, "allows what changes a meter"},

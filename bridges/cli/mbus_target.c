@@ -47,7 +47,8 @@ static enum bridge_status step(const struct mbus_target *target, struct session 
     if (status != BRIDGE_OK) {
         return bridge->missed(NULL, plan, exchange, status) ? BRIDGE_OK : status;
     }
-    if (len > 1 && hear) {
+    const bool is_acknowledged = len == 1 && exchange->reply_max == 1;
+    if (hear && !is_acknowledged) {
         hear(context, frame, len);
     }
     status = bridge->take(NULL, plan, exchange, frame, len, &samples);

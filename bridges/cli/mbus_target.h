@@ -20,7 +20,8 @@ struct mbus_target {
 /* CLI_USAGE: no address, and it was told. */
 enum cli_exit mbus_target_init(struct mbus_target *target, const char *address);
 
-/* Gets each telegram that came. */
+/* Gets each telegram that came; to a request for class 1 data also the E5 of one that has none.
+ */
 typedef void mbus_target_hear(void *context, const uint8_t *frame, size_t len);
 
 /* Runs a plan of the target to its end; hear may be NULL. What goes wrong is told. */

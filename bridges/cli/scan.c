@@ -106,7 +106,7 @@ static enum bridge_status probe(struct scan *scan, const uint8_t *request, size_
 
 static bool is_same(const struct mbus_selection *a, const struct mbus_selection *b) {
     return a->id == b->id && a->manufacturer == b->manufacturer && a->version == b->version &&
-           a->medium == b->medium;
+           a->medium == b->medium && a->not_fabrication == b->not_fabrication;
 }
 
 /* The entry of this meter: the one with its id, else a new one; NULL when there is no room. */
@@ -127,9 +127,12 @@ static struct scan_meter *entry_of(struct scan *scan, const struct mbus_selectio
     return meter;
 }
 
-static void note_answer(struct scan *scan, const struct echo *echo, int primary) {
-    const struct mbus_selection id =
+/* selected: what was, NULL when the meter was asked by its primary address. */
+static void note_answer(struct scan *scan, const struct echo *echo,
+                        const struct mbus_selection *selected, int primary) {
+    struct mbus_selection id =
         echo->has_header ? mbus_selection_of(&echo->header) : (struct mbus_selection){0};
+    id.not_fabrication = selected ? selected->not_fabrication : 0;
     struct scan_meter *meter = entry_of(scan, echo->has_header ? &id : NULL);
     if (meter && primary >= 0) {
         meter->primary = primary;
@@ -167,7 +170,7 @@ static enum bridge_status try_primary(struct scan *scan, uint8_t address) {
                                          : echo.heard == MBUS_HEARD_NOTHING ? SCAN_NO_DATA
                                                                             : SCAN_SEVERAL);
     if (is_one) {
-        note_answer(scan, &echo, address);
+        note_answer(scan, &echo, NULL, address);
     }
     return BRIDGE_OK;
 }
@@ -183,10 +186,22 @@ static enum bridge_status scan_primaries(struct scan *scan) {
 
 /* --- secondary addresses ----------------------------------------------------------------- */
 
-static void note_selected(struct scan *scan, const struct echo *echo) {
+/* One that was selected by a part of its fabrication number is asked again by all of it. */
+static bool is_numbered(const struct mbus_selection *selected) {
+    uint32_t digits = mbus_selection_fabrication(selected);
+    for (int i = 0; selected->not_fabrication && i < MBUS_ID_DIGITS; i++, digits >>= 4) {
+        if ((digits & 0xf) == 0xf) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_selected(struct scan *scan, const struct echo *echo,
+                          const struct mbus_selection *selected) {
     if (echo->heard == MBUS_HEARD_FRAME && echo->has_header &&
-        echo->frame.a <= MBUS_ADDRESS_MAX) {
-        note_answer(scan, echo, echo->frame.a);
+        echo->frame.a <= MBUS_ADDRESS_MAX && is_numbered(selected)) {
+        note_answer(scan, echo, selected, echo->frame.a);
     }
 }
 
@@ -201,7 +216,8 @@ static void keep_found(struct scan *scan) {
 }
 
 static enum bridge_status scan_secondaries(struct scan *scan) {
-    const struct mbus_search_config config = {.probes_max = PROBES_MAX};
+    const struct mbus_search_config config = {
+        .probes_max = PROBES_MAX, .every_maker = scan->session->options->every_maker};
     struct mbus_probe step;
     enum bridge_status status = BRIDGE_OK;
     mbus_search_init(&scan->search, &config);
@@ -213,7 +229,7 @@ static enum bridge_status scan_secondaries(struct scan *scan) {
             mbus_search_heard(&scan->search, echo.heard, echo.has_header ? &echo.header : NULL);
         }
         if (status == BRIDGE_OK && step.kind == MBUS_PROBE_READ) {
-            note_selected(scan, &echo);
+            note_selected(scan, &echo, &step.selection);
         }
     }
     keep_found(scan);

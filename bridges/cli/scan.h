@@ -10,9 +10,9 @@ enum { SCAN_METERS_MAX = MBUS_FOUND_MAX, SCAN_PRIMARIES = MBUS_ADDRESS_MAX + 1 }
 
 struct scan_meter {
     bool has_id;
-    bool is_selectable; /* found by its secondary address */
-    struct mbus_selection id;
-    int primary; /* that it answers to or puts into its answers; -1 = not known */
+    bool is_selectable;       /* found by its secondary address */
+    struct mbus_selection id; /* with its fabrication number where others have the same */
+    int primary;              /* that it answers to or puts into its answers; -1 = not known */
 };
 
 enum scan_primary { SCAN_SILENT, SCAN_ONE, SCAN_SEVERAL, SCAN_NO_DATA };

@@ -102,17 +102,30 @@ static const char *model_of(const struct library *library, const struct scan_met
 
 /* --- the file ---------------------------------------------------------------------------- */
 
-static void write_meter(const struct library *library, const struct scan_meter *meter,
-                        size_t number, FILE *out) {
+/* Some other meter has its secondary address, and its primary one is not known or shared. */
+static bool is_hidden(const struct scan *scan, const struct scan_meter *meter) {
+    unsigned count = 0;
+    for (size_t i = 0; i < scan->count; i++) {
+        count += scan->meters[i].primary == meter->primary;
+    }
+    return meter->id.not_fabrication && (meter->primary < 0 || count > 1);
+}
+
+static void write_meter(const struct scan *scan, const struct library *library,
+                        const struct scan_meter *meter, size_t number, FILE *out) {
     char id[MBUS_ID_TEXT_MAX + 1];
     char address[MBUS_ID_TEXT_MAX + 1];
     const char *model = meter->has_id ? model_of(library, meter) : NULL;
     mbus_id_text(&meter->id, id);
     (void)snprintf(address, sizeof address, "%d", meter->primary);
+    const bool by_primary =
+        !meter->is_selectable || (meter->has_id && meter->id.not_fabrication);
     (void)fprintf(out, "      %s{id: meter-%zu, model: %s, address: %s, period: 15m%s%s}\n",
-                  model ? "- " : "# no model is known: - ", number,
-                  model ? model : "generic-mbus-water",
-                  meter->is_selectable || meter->primary < 0 ? id : address,
+                  is_hidden(scan, meter) ? "# has no address of its own: - "
+                  : model                ? "- "
+                                         : "# no model is known: - ",
+                  number, model ? model : "generic-mbus-water",
+                  by_primary && meter->primary >= 0 ? address : id,
                   meter->has_id ? ", serial: " : "", meter->has_id ? id : "");
 }
 
@@ -125,7 +138,7 @@ static bool write_all(const struct scan *scan, const char *line, FILE *out) {
     read_library(library, options->models ? options->models : MODELS_DIR);
     (void)fprintf(out, "buses:\n  - id: bus-1\n    line: %s\n    meters:\n", line);
     for (size_t i = 0; i < scan->count; i++) {
-        write_meter(library, &scan->meters[i], i + 1, out);
+        write_meter(scan, library, &scan->meters[i], i + 1, out);
     }
     free(library);
     return !ferror(out);

@@ -6,7 +6,7 @@
 #include "bridges/cli/scan.h"
 #include "bridges/cli/tell.h"
 
-enum { SECOND_US = 1000000, THOUSANDTHS = 1000, MASK_TEXT = MBUS_ID_TEXT_MAX + 1 };
+enum { SECOND_US = 1000000, THOUSANDTHS = 1000, MASK_TEXT = MBUS_ID_TEXT_MAX + 1 + 8 + 1 };
 
 void scan_tell_progress(const struct scan *scan, const char *part, unsigned thousandths) {
     const int64_t elapsed_us = session_now_us(scan->session) - scan->begun_us;
@@ -37,10 +37,19 @@ static void address_text(const struct scan_meter *meter, char *text) {
     }
 }
 
+/* Eight digits, F for any. */
+static void fabrication_text(const struct mbus_selection *id, char *text) {
+    (void)snprintf(text, MASK_TEXT, "%08X", mbus_selection_fabrication(id));
+}
+
 static void tell_meter_json(const struct scan_meter *meter) {
     char text[MASK_TEXT];
     address_text(meter, text);
     json_t *object = json_pack("{sbssss}", "ok", 1, "protocol", "mbus", "address", text);
+    if (meter->has_id && meter->id.not_fabrication) {
+        fabrication_text(&meter->id, text);
+        (void)json_object_set_new(object, "fabrication", json_string(text));
+    }
     if (meter->primary >= 0) {
         (void)json_object_set_new(object, "primary", json_integer(meter->primary));
     }
@@ -57,6 +66,10 @@ static void tell_meter_text(const struct scan *scan, const struct scan_meter *me
     char text[MASK_TEXT];
     address_text(meter, text);
     (void)printf("%-22s", text);
+    if (meter->has_id && meter->id.not_fabrication) {
+        fabrication_text(&meter->id, text);
+        (void)printf(" fabrication %s", text);
+    }
     if (meter->primary >= 0) {
         (void)printf(" primary %-3d", meter->primary);
     }
@@ -96,9 +109,13 @@ static void tell_primary(const struct scan *scan, int primary) {
 
 /* FFFF and FF are any, as are digits F. */
 static void tell_alike(const struct scan *scan, const struct mbus_selection *alike) {
-    char text[MASK_TEXT + 8];
-    (void)snprintf(text, sizeof text, "%08X.%04X.%u.%u", alike->id, alike->manufacturer,
-                   alike->version, alike->medium);
+    char text[2 * MASK_TEXT];
+    const int len = snprintf(text, sizeof text, "%08X.%04X.%u.%u", alike->id,
+                             alike->manufacturer, alike->version, alike->medium);
+    if (alike->not_fabrication) {
+        text[len] = '/';
+        fabrication_text(alike, text + len + 1);
+    }
     if (scan->session->options->json) {
         tell_json(json_pack("{sbssssss}", "ok", 0, "protocol", "mbus", "alike", text, "detail",
                             "several meters that cannot be told apart"));

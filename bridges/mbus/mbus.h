@@ -135,4 +135,8 @@ MUST_CHECK enum bridge_status mbus_command_readout(const uint8_t *heads, size_t 
  * wants its acknowledgement. */
 void mbus_write(struct plan *plan, const struct mbus_command *command);
 
+/* Turns a plan that was set up into one that asks for class 1 data: its frame is an alarm's, or
+ * an E5, which says that there is none. */
+void mbus_read_alarms(struct plan *plan);
+
 #endif

@@ -71,7 +71,7 @@ static bool parse_byte(const char *text, uint8_t *out) {
 }
 
 static const char *parse_secondary(const struct parts *parts, struct mbus_selection *out) {
-    *out = (struct mbus_selection){0, 0xffff, 0xff, 0xff};
+    *out = (struct mbus_selection){0, 0xffff, 0xff, 0xff, 0};
     if (strlen(parts->texts[PART_ID]) != MBUS_ID_DIGITS ||
         !is_made_of(parts->texts[PART_ID], "0123456789ABCDEabcde")) {
         return "a secondary address begins with eight digits, 0-9 or A-E";

@@ -23,13 +23,15 @@ struct mbus_progress *mbus_progress_of(struct plan *plan) {
 
 /* --- answers ----------------------------------------------------------------------------- */
 
-/* Is the header that of the meter that was selected? An application error has none. */
+/* Is the header that of the meter that was selected? An application error and an alarm may have
+ * none. */
 static bool is_of_selected(const struct mbus_ask *ask, const struct mbus_frame *frame) {
     struct mbus_header header;
     if (mbus_header_read(frame->ci, frame->data, frame->len, &header) != BRIDGE_OK) {
         return false;
     }
-    if (header.content == MBUS_APP_ERROR) {
+    const bool is_alarm = ask->wants_alarm && header.layout == MBUS_NO_HEADER;
+    if (header.content == MBUS_APP_ERROR || is_alarm) {
         return true;
     }
     const bool has_id = header.layout == MBUS_LONG_HEADER || header.layout == MBUS_FIXED_HEADER;
@@ -52,7 +54,7 @@ static bool match(const struct exchange *exchange, const uint8_t *bytes, size_t 
         return false;
     }
     if (ask.wants_ack || frame.kind == MBUS_ACK) {
-        return ask.wants_ack && frame.kind == MBUS_ACK;
+        return (ask.wants_ack || ask.wants_alarm) && frame.kind == MBUS_ACK;
     }
     if ((frame.kind != MBUS_LONG && frame.kind != MBUS_CONTROL) ||
         (frame.c & FUNCTION) != MBUS_RSP_UD) {
@@ -104,6 +106,16 @@ static void ask_data(struct plan *plan, struct exchange *out) {
     out->request_len = mbus_build_short(c, link_address(plan), out->request);
 }
 
+static void ask_alarm(struct plan *plan, struct exchange *out) {
+    const uint8_t c = mbus_c_with_fcb(MBUS_REQ_UD1, mbus_progress_of(plan)->fcb);
+    struct mbus_ask notes;
+    ask(plan, false, out);
+    out->request_len = mbus_build_short(c, link_address(plan), out->request);
+    memcpy(&notes, out->notes.bytes, sizeof notes);
+    notes.wants_alarm = true;
+    memcpy(out->notes.bytes, &notes, sizeof notes);
+}
+
 static void ask_write(struct plan *plan, struct exchange *out) {
     const struct mbus_progress *progress = mbus_progress_of(plan);
     const struct mbus_command *command = &progress->command;
@@ -115,7 +127,8 @@ static void ask_write(struct plan *plan, struct exchange *out) {
 
 static bool needs_selection(const struct plan *plan, enum mbus_stage stage) {
     const bool is_sent_to_253 = stage == MBUS_AT_READ || stage == MBUS_AT_WRITE ||
-                                stage == MBUS_AT_STATE || stage == MBUS_AT_LEAVE;
+                                stage == MBUS_AT_STATE || stage == MBUS_AT_ALARM ||
+                                stage == MBUS_AT_LEAVE;
     return is_sent_to_253 && mbus_is_secondary(&plan->address);
 }
 
@@ -146,6 +159,9 @@ static void note_selection(struct bridge_session *session, const struct plan *pl
 }
 
 static uint8_t behind_link(const struct mbus_progress *progress) {
+    if (progress->job == MBUS_ALARMS) {
+        return MBUS_AT_ALARM;
+    }
     const bool wants_state =
         progress->job == MBUS_RELAY && (progress->is_written || progress->action == RELAY_LOOK);
     return wants_state ? MBUS_AT_STATE : MBUS_AT_READ;
@@ -187,6 +203,10 @@ enum bridge_status mbus_next(struct bridge_session *session, struct plan *plan,
     case MBUS_AT_STATE:
         progress->stage = MBUS_AT_END;
         ask_data(plan, out);
+        break;
+    case MBUS_AT_ALARM:
+        progress->stage = MBUS_AT_END;
+        ask_alarm(plan, out);
         break;
     case MBUS_AT_LEAVE:
         progress->stage = MBUS_AT_END;
@@ -294,7 +314,10 @@ enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
         return BRIDGE_OK;
     case MBUS_AT_STATE:
         progress->fcb = !progress->fcb;
-        return take_state(plan, frame, len);
+        return mbus_take_state(plan, frame, len);
+    case MBUS_AT_ALARM:
+        progress->fcb = !progress->fcb;
+        return mbus_take_alarm(plan, frame, len);
     case MBUS_AT_LEAVE:
         return (enum bridge_status)progress->failed;
     case MBUS_AT_LINK:
@@ -389,4 +412,8 @@ enum bridge_status mbus_relay(struct plan *plan, enum relay_action action) {
 void mbus_write(struct plan *plan, const struct mbus_command *command) {
     struct mbus_progress *progress = mbus_progress_of(plan);
     *progress = (struct mbus_progress){.job = MBUS_COMMAND, .command = *command};
+}
+
+void mbus_read_alarms(struct plan *plan) {
+    *mbus_progress_of(plan) = (struct mbus_progress){.job = MBUS_ALARMS};
 }

@@ -7,6 +7,7 @@
  *   read     REQ_UD2 with FCB 1                                                   -> RSP_UD
  *            ... and again with the other FCB while the meter says that more follow
  *   write    SND_UD, only to a meter that has just said who it is                 -> E5
+ *   alarm    REQ_UD1, in place of all that follows                                -> E5, RSP_UD
  *   state    link again, then REQ_UD2: what the relay does now                    -> RSP_UD
  *
  * Some meters do not acknowledge a reset; of one that never has it is not awaited. A request
@@ -28,11 +29,12 @@ enum mbus_stage {
     MBUS_AT_READ,
     MBUS_AT_WRITE,
     MBUS_AT_STATE,
+    MBUS_AT_ALARM,
     MBUS_AT_LEAVE, /* SND_NKE to a meter that has fallen silent */
     MBUS_AT_END
 };
 
-enum mbus_job { MBUS_READOUT, MBUS_RELAY, MBUS_COMMAND };
+enum mbus_job { MBUS_READOUT, MBUS_RELAY, MBUS_COMMAND, MBUS_ALARMS };
 
 enum { MBUS_RETRIES = 2, MBUS_SELECTIONS_MAX = 8 /* lost to others in one plan */ };
 
@@ -59,6 +61,7 @@ struct mbus_progress {
 /* In exchange.notes: what the answer looks like. */
 struct mbus_ask {
     bool wants_ack;
+    bool wants_alarm; /* an acknowledgement, too, says that there is none */
     bool is_selected; /* by its secondary address; else primary counts */
     uint8_t primary;
     struct mbus_selection selection;
@@ -101,6 +104,8 @@ struct mbus_progress *mbus_progress_of(struct plan *plan);
  */
 enum bridge_status mbus_take_telegram(struct plan *plan, const uint8_t *frame, size_t len,
                                       struct samples *out, bool *more);
+/* Looks whether what came for class 1 data is a refusal; what else it says is the caller's. */
+enum bridge_status mbus_take_alarm(struct plan *plan, const uint8_t *frame, size_t len);
 /* The same of what tells the relay's state. */
 enum bridge_status mbus_take_state(struct plan *plan, const uint8_t *frame, size_t len);
 

@@ -215,6 +215,25 @@ enum bridge_status mbus_take_telegram(struct plan *plan, const uint8_t *frame, s
     return BRIDGE_OK;
 }
 
+enum bridge_status mbus_take_alarm(struct plan *plan, const uint8_t *frame, size_t len) {
+    struct mbus_frame alarm;
+    struct mbus_header header;
+    if (mbus_frame_read(frame, len, &alarm) != BRIDGE_OK) {
+        return BRIDGE_EFRAME;
+    }
+    if (alarm.kind == MBUS_ACK) {
+        return BRIDGE_OK;
+    }
+    if (mbus_header_read(alarm.ci, alarm.data, alarm.len, &header) != BRIDGE_OK) {
+        return BRIDGE_EFRAME;
+    }
+    if (header.content == MBUS_APP_ERROR) {
+        plan->refusal = header.error ? header.error : MBUS_REFUSED_UNSPECIFIED;
+        return BRIDGE_EREFUSED;
+    }
+    return BRIDGE_OK;
+}
+
 /* --- the relay's state ------------------------------------------------------------------- */
 
 static enum relay_state state_of(const struct mbus_relay *relay,

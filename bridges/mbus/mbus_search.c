@@ -14,10 +14,15 @@ enum {
     LETTERS = 26,
     EVERY_MAKER = LETTERS * LETTERS * LETTERS,
     AT_LEAST = 2, /* meters that made a collision */
+    DIF_BCD8 = 0x0c,
+    VIF_FABRICATION = 0x78,
     THOUSANDTHS = 1000
 };
 
-static const struct mbus_selection everybody = {0xffffffff, 0xffff, 0xff, 0xff};
+/* Digits that no fabrication number has. */
+static const uint32_t nobodys_number = 0xaaaaaaaa;
+
+static const struct mbus_selection everybody = {0xffffffff, 0xffff, 0xff, 0xff, 0};
 
 /* --- selections -------------------------------------------------------------------------- */
 
@@ -41,7 +46,11 @@ bool mbus_selection_fits(const struct mbus_selection *selection,
 
 static bool is_same(const struct mbus_selection *a, const struct mbus_selection *b) {
     return a->id == b->id && a->manufacturer == b->manufacturer && a->version == b->version &&
-           a->medium == b->medium;
+           a->medium == b->medium && a->not_fabrication == b->not_fabrication;
+}
+
+uint32_t mbus_selection_fabrication(const struct mbus_selection *selection) {
+    return ~selection->not_fabrication;
 }
 
 void mbus_selection_bytes(const struct mbus_selection *selection,
@@ -56,15 +65,19 @@ void mbus_selection_bytes(const struct mbus_selection *selection,
 }
 
 size_t mbus_build_select(const struct mbus_selection *selection, uint8_t *out) {
-    uint8_t data[MBUS_SELECT_BYTES];
+    const uint32_t number = mbus_selection_fabrication(selection);
+    uint8_t data[MBUS_SELECT_MAX] = {[MBUS_SELECT_BYTES] = DIF_BCD8, VIF_FABRICATION};
     mbus_selection_bytes(selection, data);
-    return mbus_build_long(MBUS_SND_UD, MBUS_ADDRESS_SELECTED, CI_SELECT, data, sizeof data,
-                           out);
+    for (size_t i = 0; i < 4; i++) {
+        data[MBUS_SELECT_BYTES + 2 + i] = (uint8_t)(number >> 8 * i);
+    }
+    const size_t len = selection->not_fabrication ? MBUS_SELECT_MAX : MBUS_SELECT_BYTES;
+    return mbus_build_long(MBUS_SND_UD, MBUS_ADDRESS_SELECTED, CI_SELECT, data, len, out);
 }
 
 struct mbus_selection mbus_selection_of(const struct mbus_header *header) {
     if (header->content == MBUS_FIXED) {
-        return (struct mbus_selection){header->id, 0xffff, 0xff, 0xff};
+        return (struct mbus_selection){header->id, 0xffff, 0xff, 0xff, 0};
     }
     return (struct mbus_selection){.id = header->id,
                                    .manufacturer = header->manufacturer,
@@ -128,6 +141,8 @@ static uint32_t step_count(const struct mbus_search *search,
         return search->config.only_decimal ? DECIMAL : SELECTABLE;
     case MBUS_BY_MAKER:
         return search->config.every_maker ? EVERY_MAKER : (uint32_t)search->maker_count;
+    case MBUS_BY_FABRICATION: /* before the first digit the number that there is none of */
+        return DECIMAL + (level->base.not_fabrication == 0);
     case MBUS_BY_VERSION:
     case MBUS_BY_MEDIUM:
         break;
@@ -144,13 +159,24 @@ static uint16_t maker_at(const struct mbus_search *search, uint32_t step) {
                       (step / LETTERS % LETTERS + 1) << 5 | (step % LETTERS + 1));
 }
 
+static uint32_t with_digit(uint32_t digits, uint32_t digit) {
+    const unsigned shift = 4 * (unsigned)(MBUS_ID_DIGITS - 1 - first_any(digits));
+    return (digits & ~((uint32_t)0xf << shift)) | digit << shift;
+}
+
+static uint32_t fabrication_at(const struct mbus_search_level *level) {
+    const bool is_first = level->base.not_fabrication == 0;
+    const uint32_t digits = mbus_selection_fabrication(&level->base);
+    return is_first && level->step == 0 ? nobodys_number
+                                        : with_digit(digits, level->step - is_first);
+}
+
 static struct mbus_selection part_of(const struct mbus_search *search,
                                      const struct mbus_search_level *level) {
     struct mbus_selection part = level->base;
-    const unsigned shift = 4 * (unsigned)(MBUS_ID_DIGITS - 1 - first_any(part.id));
     switch (level->by) {
     case MBUS_BY_DIGIT:
-        part.id = (part.id & ~((uint32_t)0xf << shift)) | level->step << shift;
+        part.id = with_digit(part.id, level->step);
         break;
     case MBUS_BY_MAKER:
         part.manufacturer = maker_at(search, level->step);
@@ -160,6 +186,9 @@ static struct mbus_selection part_of(const struct mbus_search *search,
         break;
     case MBUS_BY_MEDIUM:
         part.medium = (uint8_t)level->step;
+        break;
+    case MBUS_BY_FABRICATION:
+        part.not_fabrication = ~fabrication_at(level);
         break;
     }
     return part;
@@ -200,6 +229,17 @@ static void push(struct mbus_search *search, const struct mbus_selection *base,
                                    .later_before = search->later_count};
 }
 
+/* Nothing else tells them apart. */
+static void enhance(struct mbus_search *search, const struct mbus_selection *base) {
+    const bool is_whole = first_any(base->id) == MBUS_ID_DIGITS;
+    const bool is_told = first_any(mbus_selection_fabrication(base)) == MBUS_ID_DIGITS;
+    if (is_whole && !is_told && search->level_count < MBUS_SEARCH_LEVELS) {
+        push(search, base, MBUS_BY_FABRICATION);
+    } else {
+        add_alike(search, base);
+    }
+}
+
 /* Several answer what was asked. */
 static void collide(struct mbus_search *search) {
     const struct mbus_selection *base = &search->asked;
@@ -207,13 +247,15 @@ static void collide(struct mbus_search *search) {
     enum mbus_search_by by = MBUS_BY_DIGIT;
     if (!is_whole) {
         push(search, base, by);
+    } else if (base->not_fabrication) {
+        enhance(search, base);
     } else if (search->later_next == 0) { /* still among the digits */
         add_to(search->later, &search->later_count, MBUS_ALIKE_MAX, base,
                &search->is_cut_short);
     } else if (search->level_count < MBUS_SEARCH_LEVELS && next_way(base, MBUS_BY_MAKER, &by)) {
         push(search, base, by);
     } else {
-        add_alike(search, base);
+        enhance(search, base);
     }
 }
 
@@ -229,6 +271,13 @@ static void finish_level(struct mbus_search *search) {
         search->level_count--;
         return;
     }
+    if (level->by == MBUS_BY_FABRICATION) {
+        if (explained < (level->base.not_fabrication ? 1 : AT_LEAST)) {
+            add_alike(search, &level->base);
+        }
+        search->level_count--;
+        return;
+    }
     enum mbus_search_by by;
     if (explained < AT_LEAST &&
         next_way(&level->base, (enum mbus_search_by)(level->by + 1), &by)) {
@@ -236,10 +285,11 @@ static void finish_level(struct mbus_search *search) {
         level->step = 0;
         return;
     }
-    if (explained < AT_LEAST) {
-        add_alike(search, &level->base);
-    }
+    const struct mbus_selection base = level->base;
     search->level_count--;
+    if (explained < AT_LEAST) {
+        enhance(search, &base);
+    }
 }
 
 static void start_later(struct mbus_search *search) {
@@ -306,8 +356,18 @@ bool mbus_search_next(struct mbus_search *search, struct mbus_probe *out) {
     return true;
 }
 
+/* Somebody answers to the number that there is none of: it tells nobody apart. */
+static void skip_fabrication(struct mbus_search *search) {
+    struct mbus_search_level *level = &search->levels[search->level_count - 1];
+    level->step = step_count(search, level);
+    advance(search);
+}
+
 static void heard_selected(struct mbus_search *search, enum mbus_heard heard) {
-    if (heard != MBUS_HEARD_NOTHING) {
+    if (heard != MBUS_HEARD_NOTHING &&
+        mbus_selection_fabrication(&search->sent) == nobodys_number) {
+        skip_fabrication(search);
+    } else if (heard != MBUS_HEARD_NOTHING) {
         search->heard = heard;
         search->stage = AT_READ;
     } else if (!search->is_again) {
@@ -322,10 +382,16 @@ static void heard_selected(struct mbus_search *search, enum mbus_heard heard) {
 
 /* One meter has answered alone; is it the one, and does it answer by its whole address? */
 static void take_answer(struct mbus_search *search, const struct mbus_header *header) {
-    const struct mbus_selection meter = header ? mbus_selection_of(header) : search->sent;
+    struct mbus_selection meter = header ? mbus_selection_of(header) : search->sent;
+    meter.not_fabrication = search->sent.not_fabrication;
+    const uint32_t number = mbus_selection_fabrication(&meter);
+    const bool is_numbered = meter.not_fabrication == 0 || first_any(number) == MBUS_ID_DIGITS;
     const bool is_exact = is_same(&meter, &search->sent);
     if (!mbus_selection_fits(&search->sent, &meter)) {
         search->strangers++;
+        advance(search);
+    } else if (is_exact && !is_numbered) { /* one is left: the rest of its number */
+        enhance(search, &meter);
         advance(search);
     } else if (is_exact && (header || first_any(meter.id) == MBUS_ID_DIGITS)) {
         add_found(search, &meter);

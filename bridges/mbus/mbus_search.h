@@ -17,6 +17,10 @@
  * and it still collides, by manufacturer, version and medium. No nibble of a manufacturer may
  * be left open, so only those are tried that were seen on the bus or given: of three meters
  * that differ in nothing else, one of an unknown manufacturer may stay hidden.
+ *
+ * Meters that have all eight bytes in common are told apart by their fabrication numbers, by
+ * enhanced selection, as far as they know it. Who answers to a number that there is none of
+ * ignores it, and is not asked further.
  */
 #ifndef BRIDGES_MBUS_MBUS_SEARCH_H
 #define BRIDGES_MBUS_MBUS_SEARCH_H
@@ -27,8 +31,11 @@
 enum {
     MBUS_FOUND_MAX = 250,
     MBUS_ALIKE_MAX = 64,
-    MBUS_SEARCH_LEVELS = MBUS_ID_DIGITS + 3, /* digits, then manufacturer, version, medium */
+    /* manufacturer, version and medium, then digits of the fabrication number; before that
+     * there are digits of the id alone */
+    MBUS_SEARCH_LEVELS = 3 + MBUS_ID_DIGITS + 1,
     MBUS_SELECT_BYTES = 8,
+    MBUS_SELECT_MAX = MBUS_SELECT_BYTES + 6, /* and the record of the fabrication number */
     MBUS_MAKERS_MAX = 200
 };
 
@@ -38,6 +45,8 @@ struct mbus_selection {
     uint16_t manufacturer;
     uint8_t version;
     uint8_t medium;
+    uint32_t not_fabrication; /* complement of the eight digits of the fabrication number, F for
+                                 any: 0 = whatever it is, and it is not sent */
 };
 
 /* What came within the whole window behind a probe. */
@@ -71,7 +80,13 @@ struct mbus_search_config {
 };
 
 /* What is told apart at one level of the search. */
-enum mbus_search_by { MBUS_BY_DIGIT, MBUS_BY_MAKER, MBUS_BY_VERSION, MBUS_BY_MEDIUM };
+enum mbus_search_by {
+    MBUS_BY_DIGIT,
+    MBUS_BY_MAKER,
+    MBUS_BY_VERSION,
+    MBUS_BY_MEDIUM,
+    MBUS_BY_FABRICATION
+};
 
 struct mbus_search_level {
     struct mbus_selection base; /* several answer this */
@@ -119,11 +134,16 @@ void mbus_search_heard(struct mbus_search *search, enum mbus_heard heard,
 /* How much of all there is to try is behind, in thousandths; it never falls. */
 unsigned mbus_search_progress(const struct mbus_search *search);
 
-/* Does a meter's address fit what was selected? */
+/* Does a meter's address fit what was selected? An answer does not tell its fabrication number,
+ * which counts for nothing here. */
 bool mbus_selection_fits(const struct mbus_selection *selection,
                          const struct mbus_selection *address);
 
-/* The bytes of a selection (EN 13757-3, 11.3), and the frame that selects. */
+/* The fabrication number of a selection, eight digits as printed; F for any. */
+uint32_t mbus_selection_fabrication(const struct mbus_selection *selection);
+
+/* The bytes of a selection (EN 13757-3, 11.3) without its fabrication number, and the frame
+ * that selects, with it (OMS: record 0C 78 behind the eight bytes). */
 void mbus_selection_bytes(const struct mbus_selection *selection,
                           uint8_t out[MBUS_SELECT_BYTES]);
 size_t mbus_build_select(const struct mbus_selection *selection, uint8_t *out);

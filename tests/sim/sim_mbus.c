@@ -163,7 +163,8 @@ static void run_ud1(const struct call *call) {
     if (has_alarm(call)) {
         say(call, CI_ALARM, ALARM_BATTERY);
         call->slave->has_told_alarm = true;
-    } else {
+    } else { /* once the battery is another one it may be told again */
+        call->slave->has_told_alarm &= call->view.meter->faults[SIM_BATTERY].is_on;
         say_ack(call);
     }
     remember(call);

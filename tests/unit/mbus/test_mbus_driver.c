@@ -176,10 +176,10 @@ Test(mbus_driver, identities_are_written_as_addresses) {
         struct mbus_selection meter;
         const char *text;
     } rows[] = {
-        {{0x00000001, 0x0442, 2, 4}, "00000001.ABB.2.4"},
-        {{0x1234567a, 0x8442, 254, 0}, "1234567A.8442.254.0"},
-        {{0x12345678, 0x0000, 0, 0}, "12345678.0000.0.0"},
-        {{0x12345678, 0xffff, 0xff, 0xff}, "12345678"},
+        {{0x00000001, 0x0442, 2, 4, 0}, "00000001.ABB.2.4"},
+        {{0x1234567a, 0x8442, 254, 0, 0}, "1234567A.8442.254.0"},
+        {{0x12345678, 0x0000, 0, 0, 0}, "12345678.0000.0.0"},
+        {{0x12345678, 0xffff, 0xff, 0xff, 0}, "12345678"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char text[MBUS_ID_TEXT_MAX + 1];

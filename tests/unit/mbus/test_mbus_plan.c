@@ -510,3 +510,61 @@ Test(mbus_plan, commands_that_are_none_are_refused) {
     cr_expect_eq(mbus_command_reset(256, &command), BRIDGE_EINVALID);
     cr_expect_eq(mbus_command_readout(heads, sizeof heads, &command), BRIDGE_EINVALID);
 }
+
+/* --- alarms ------------------------------------------------------------------------------- */
+
+/* An E5 is a meter without an alarm; what comes with another address is somebody else's. */
+Test(mbus_plan, alarms_are_asked_for_with_class_1) {
+    static const struct {
+        const char *address;
+        const char *request;
+        uint8_t a;
+        uint8_t ci;
+        const char *data; /* NULL: an E5 */
+        bool is_mine;
+        enum bridge_status status;
+    } rows[] = {
+        {"5", "10 7a 05 7f 16", 0, 0, NULL, true, BRIDGE_OK},
+        {"5", "10 7a 05 7f 16", 5, 0x71, "04", true, BRIDGE_OK},
+        {"5", "10 7a 05 7f 16", 6, 0x71, "04", false, BRIDGE_OK},
+        {"5", "10 7a 05 7f 16", 5, 0x70, "08", true, BRIDGE_EREFUSED},
+        {"12345678", "10 7a fd 77 16", 0, 0, NULL, true, BRIDGE_OK},
+        {"12345678", "10 7a fd 77 16", 0xfd, 0x71, "04", true, BRIDGE_OK},
+        {"12345678", "10 7a fd 77 16", 0xfd, 0x72, HEADER LITRES_1000, true, BRIDGE_OK},
+        {"12345678", "10 7a fd 77 16", 0xfd, 0x72, OTHER LITRES_1000, false, BRIDGE_OK},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct rig rig;
+        rig_open(&rig, rows[i].address, "", VOLUME);
+        mbus_read_alarms(&rig.plan);
+        (void)bridge(&rig)->next(NULL, &rig.plan, &rig.exchange);
+        ack(&rig);
+        expect_asked(&rig, rows[i].request);
+        struct bytes frame =
+            rows[i].data ? frame_of(rows[i].a, rows[i].ci, rows[i].data) : bytes_of("e5");
+        cr_expect_eq(matches(&rig, &frame), rows[i].is_mine, "row %zu", i);
+        if (rows[i].is_mine) {
+            cr_expect_eq(bridge(&rig)->take(NULL, &rig.plan, &rig.exchange, frame.data,
+                                            frame.len, &rig.samples),
+                         rows[i].status, "row %zu", i);
+            cr_expect_eq(rig.samples.count, 0, "row %zu", i);
+            expect_done(&rig);
+        }
+        bytes_free(&frame);
+    }
+}
+
+/* The same frame count bit, so that an alarm whose answer was lost is told again. */
+Test(mbus_plan, a_lost_alarm_is_asked_for_with_the_same_bit) {
+    struct rig rig;
+    rig_open(&rig, "5", "", VOLUME);
+    mbus_read_alarms(&rig.plan);
+    (void)bridge(&rig)->next(NULL, &rig.plan, &rig.exchange);
+    ack(&rig);
+    for (int i = 0; i <= MBUS_RETRIES; i++) {
+        expect_asked(&rig, "10 7a 05 7f 16");
+        const bool goes_on =
+            bridge(&rig)->missed(NULL, &rig.plan, &rig.exchange, BRIDGE_ETIMEOUT);
+        cr_expect_eq(goes_on, i < MBUS_RETRIES);
+    }
+}

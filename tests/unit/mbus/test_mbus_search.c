@@ -17,6 +17,9 @@ struct bus {
     bool selected[METERS_MAX];
     bool has_no_header[METERS_MAX];
     bool ignores_selection[METERS_MAX];
+    /* enhanced selection: known; not understood at all; else the record is not looked at */
+    bool knows_fabrication[METERS_MAX];
+    bool drops_fabrication[METERS_MAX];
     unsigned deaf_every; /* each n-th probe is heard by nobody; 0 = never */
     unsigned probes;
     struct mbus_header answer;
@@ -28,13 +31,31 @@ static struct mbus_search search;
 static void put(uint32_t id, const char *maker, uint8_t version, uint8_t medium) {
     const uint16_t code =
         (uint16_t)((maker[0] - 64) * 1024 + (maker[1] - 64) * 32 + (maker[2] - 64));
-    bus.meters[bus.count++] = (struct mbus_selection){id, code, version, medium};
+    bus.meters[bus.count++] = (struct mbus_selection){id, code, version, medium, 0};
+}
+
+static void put_numbered(uint32_t id, uint32_t fabrication) {
+    put(id, "KAM", 1, 4);
+    bus.meters[bus.count - 1].not_fabrication = ~fabrication;
+    bus.knows_fabrication[bus.count - 1] = true;
+}
+
+static bool fits_fabrication(const struct mbus_selection *selection, size_t i) {
+    const struct mbus_selection wanted = {mbus_selection_fabrication(selection), 0xffff, 0xff,
+                                          0xff, 0};
+    const struct mbus_selection own = {.id = mbus_selection_fabrication(&bus.meters[i])};
+    if (selection->not_fabrication == 0) {
+        return true;
+    }
+    return bus.knows_fabrication[i] ? mbus_selection_fits(&wanted, &own)
+                                    : !bus.drops_fabrication[i];
 }
 
 static enum mbus_heard select_by(const struct mbus_selection *selection) {
     size_t hits = 0;
     for (size_t i = 0; i < bus.count; i++) {
-        bus.selected[i] = mbus_selection_fits(selection, &bus.meters[i]);
+        bus.selected[i] =
+            mbus_selection_fits(selection, &bus.meters[i]) && fits_fabrication(selection, i);
         hits += bus.selected[i];
     }
     return hits > 0 ? MBUS_HEARD_ACK : MBUS_HEARD_NOTHING;
@@ -104,7 +125,18 @@ static void all_are_found(void) {
 Test(mbus_search, a_selection_is_eight_bytes_low_byte_first) {
     static const uint8_t expected[] = {0x68, 0x0b, 0x0b, 0x68, 0x53, 0xfd, 0x52, 0x78, 0x03,
                                        0x49, 0x11, 0x42, 0x04, 0x02, 0x02, 0xc1, 0x16};
-    const struct mbus_selection meter = {0x11490378, 0x0442, 2, 2};
+    const struct mbus_selection meter = {0x11490378, 0x0442, 2, 2, 0};
+    uint8_t frame[MBUS_FRAME_MAX];
+    cr_assert_eq(mbus_build_select(&meter, frame), sizeof expected);
+    cr_assert_arr_eq(frame, expected, sizeof expected);
+}
+
+/* Behind them the record 0C 78 and the number 77000001 (PROTOCOLS 1.5). */
+Test(mbus_search, enhanced_selection_adds_the_fabrication_number) {
+    static const uint8_t expected[] = {0x68, 0x11, 0x11, 0x68, 0x53, 0xfd, 0x52, 0x78,
+                                       0x03, 0x49, 0x11, 0x42, 0x04, 0x02, 0x02, 0x0c,
+                                       0x78, 0x01, 0x00, 0x00, 0x77, 0xbd, 0x16};
+    const struct mbus_selection meter = {0x11490378, 0x0442, 2, 2, ~(uint32_t)0x77000001};
     uint8_t frame[MBUS_FRAME_MAX];
     cr_assert_eq(mbus_build_select(&meter, frame), sizeof expected);
     cr_assert_arr_eq(frame, expected, sizeof expected);
@@ -186,6 +218,59 @@ Test(mbus_search, twins_are_named_and_do_not_hide_others) {
     cr_assert_eq(search.alike[0].id, 0x11111111);
 }
 
+static size_t count_found(uint32_t id, uint32_t fabrication) {
+    size_t count = 0;
+    for (size_t i = 0; i < search.found_count; i++) {
+        count += search.found[i].id == id &&
+                 mbus_selection_fabrication(&search.found[i]) == fabrication;
+    }
+    return count;
+}
+
+Test(mbus_search, meters_alike_are_told_apart_by_their_fabrication_numbers) {
+    static const uint32_t numbers[] = {0x77000001, 0x77000002, 0x87000002, 0x00000000};
+    for (size_t i = 0; i < 4; i++) {
+        put_numbered(0x11111111, numbers[i]);
+    }
+    put(0x11111112, "KAM", 1, 4);
+    run((struct mbus_search_config){0});
+    for (size_t i = 0; i < 4; i++) {
+        cr_expect_eq(count_found(0x11111111, numbers[i]), 1, "%08x", numbers[i]);
+    }
+    cr_expect_eq(count_found(0x11111112, 0xffffffff), 1);
+    cr_expect_eq(search.found_count, 5);
+    cr_expect_eq(search.alike_count, 0);
+}
+
+/* Their manufacturer was never heard alone, so that it is not known when they are searched. */
+Test(mbus_search, meters_alike_of_an_unknown_manufacturer_are_told_apart_too) {
+    put_numbered(0x11111111, 0x12345678);
+    put_numbered(0x11111111, 0x12345679);
+    run((struct mbus_search_config){0});
+    cr_expect_eq(count_found(0x11111111, 0x12345678), 1);
+    cr_expect_eq(count_found(0x11111111, 0x12345679), 1);
+    cr_expect_eq(search.found_count, 2);
+}
+
+Test(mbus_search, one_that_does_not_know_its_number_stays_named) {
+    put_numbered(0x11111111, 0x77000001);
+    put(0x11111111, "KAM", 1, 4);
+    bus.drops_fabrication[1] = true;
+    run((struct mbus_search_config){0});
+    cr_expect_eq(count_found(0x11111111, 0x77000001), 1);
+    cr_expect_eq(search.alike_count, 1, "the other one hides");
+    cr_expect_eq(search.alike[0].not_fabrication, 0);
+}
+
+Test(mbus_search, one_that_answers_to_every_number_is_not_asked_on) {
+    put_numbered(0x11111111, 0x77000001);
+    put(0x11111111, "KAM", 1, 4);
+    run((struct mbus_search_config){0});
+    cr_expect_eq(search.found_count, 0);
+    cr_expect_eq(search.alike_count, 1);
+    cr_expect_lt(search.probes, 3000);
+}
+
 Test(mbus_search, sixty_adversarial_meters) {
     static const char makers[][4] = {"ABB", "KAM", "LUG", "SON", "EMH", "ITW", "REL", "NZR"};
     for (uint32_t i = 0; i < 15; i++) { /* the same first seven digits, hex digits too */
@@ -215,7 +300,7 @@ Test(mbus_search, a_meter_without_a_header_is_known_by_what_selects_it) {
     run((struct mbus_search_config){0});
     cr_assert_eq(search.found_count, 2);
     cr_assert(is_found(&bus.meters[1]));
-    const struct mbus_selection by_id = {0x12345678, 0xffff, 0xff, 0xff};
+    const struct mbus_selection by_id = {0x12345678, 0xffff, 0xff, 0xff, 0};
     cr_assert(is_found(&by_id));
 }
 
