@@ -244,15 +244,14 @@ static void enhance(struct mbus_search *search, const struct mbus_selection *bas
 static void collide(struct mbus_search *search) {
     const struct mbus_selection *base = &search->asked;
     const bool is_whole = first_any(base->id) == MBUS_ID_DIGITS;
-    enum mbus_search_by by = MBUS_BY_DIGIT;
+    enum mbus_search_by by;
     if (!is_whole) {
-        push(search, base, by);
-    } else if (base->not_fabrication) {
-        enhance(search, base);
-    } else if (search->later_next == 0) { /* still among the digits */
+        push(search, base, MBUS_BY_DIGIT);
+    } else if (search->later_next == 0) { /* still among the digits of ids */
         add_to(search->later, &search->later_count, MBUS_ALIKE_MAX, base,
                &search->is_cut_short);
-    } else if (search->level_count < MBUS_SEARCH_LEVELS && next_way(base, MBUS_BY_MAKER, &by)) {
+    } else if (!base->not_fabrication && search->level_count < MBUS_SEARCH_LEVELS &&
+               next_way(base, MBUS_BY_MAKER, &by)) {
         push(search, base, by);
     } else {
         enhance(search, base);
