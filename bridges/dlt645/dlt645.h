@@ -6,11 +6,16 @@
  *   protocol: dlt645
  *   edition: 2007              # or 1997
  *   relay: {n2: 0, valid: 1h}  # no such key: no relay
+ *   serial: meter_number       # it is known by 04000402 (1997: C032), not by its address
+ *   prepayment: external       # or meter: it cuts off by an account of its own
  *   points:
  *     - {quantity: forward_active_energy, di: 0x00010000, block: 0x0001ff00}
  *     - {quantity: relay_state, di: 0x04000503, bit: 4, invert: true}
  *
  * Points of one block are asked for together; where a meter refuses the block, one by one.
+ *
+ * A relay has one master. Of a meter with prepayment: meter no order goes out that its relay
+ * would follow; of any other one neither, while its status word 3 says that it has an account.
  */
 #ifndef BRIDGES_DLT645_DLT645_H
 #define BRIDGES_DLT645_DLT645_H
@@ -45,9 +50,17 @@ struct dlt645_meter {
     int edition_choice; /* DLT645_EDITIONS */
     int64_t preamble;   /* FE bytes in front of a request */
     int64_t retries;    /* of reads within a poll, once the meter has answered in it */
+    int serial;         /* enum dlt645_serial */
+    int prepayment;     /* enum dlt645_prepayment: who decides on the supply */
     struct dlt645_relay relay;
 };
 #define DLT645_EDITIONS "2007|1997"
+
+enum dlt645_serial { DLT645_SERIAL_ADDRESS, DLT645_SERIAL_METER_NUMBER };
+#define DLT645_SERIALS "address|meter_number"
+
+enum dlt645_prepayment { DLT645_PREPAID_OUTSIDE, DLT645_PREPAID_BY_METER };
+#define DLT645_PREPAYMENTS "external|meter"
 
 const struct dlt645_point *dlt645_point_of(const struct model_point *point);
 const struct dlt645_meter *dlt645_meter_of(const struct model *model);

@@ -21,7 +21,11 @@ enum dlt645_edition { DLT645_NEITHER, DLT645_1997 = 1997, DLT645_2007 = 2007 };
 enum { DLT645_NAME_MAX = 40, DLT645_TEXT_MAX = 40, DLT645_VALUES_MAX = 72 };
 
 /* Of status word 3, 04000503. */
-enum { DLT645_SW3_RELAY_OPEN = 0x10, DLT645_SW3_OPEN_COMMANDED = 0x40 };
+enum {
+    DLT645_SW3_RELAY_OPEN = 0x10,
+    DLT645_SW3_OPEN_COMMANDED = 0x40,
+    DLT645_SW3_PREPAID = 0x300 /* 0 not prepaid, 1 in energy, 2 in money */
+};
 
 enum dlt645_kind {
     DLT645_DECIMAL, /* micro */

@@ -91,6 +91,7 @@ static int by_request(const void *a, const void *b) {
 static void prepare(struct model *model) {
     qsort(model->points, model->point_count, sizeof *model->points, by_request);
     model->has_relay = dlt645_meter_of(model)->relay.is_there;
+    model->has_serial = dlt645_meter_of(model)->serial == DLT645_SERIAL_METER_NUMBER;
 }
 
 /* --- what a model file may say ------------------------------------------------------------ */
@@ -133,6 +134,11 @@ static const struct field model_fields[] = {
      DLT645_PREAMBLE_MAX, "FE bytes in front of a request", NULL, NULL, NULL},
     {"retries", FIELD_INT, offsetof(struct dlt645_meter, retries), "1", 0, 5,
      "of a read, by a meter that has answered in the same poll", NULL, NULL, NULL},
+    {"serial", FIELD_CHOICE, offsetof(struct dlt645_meter, serial), "address", 0, 0,
+     "what it is known by", DLT645_SERIALS, NULL, NULL},
+    {"prepayment", FIELD_CHOICE, offsetof(struct dlt645_meter, prepayment), "external", 0, 0,
+     "who decides on the supply; meter = by an account of its own, and it gets no orders",
+     DLT645_PREPAYMENTS, NULL, NULL},
     {"relay", FIELD_CUSTOM, 0, "", 0, 0, "it has a relay that takes orders", NULL,
      &relay_schema, read_relay},
 };

@@ -196,6 +196,14 @@ static bool next_read(const struct dlt645_session *session, struct plan *plan, u
     return false;
 }
 
+static void read_serial(struct plan *plan, struct exchange *out) {
+    struct dlt645_progress *progress = dlt645_progress_of(plan);
+    const bool is_1997 = dlt645_model_edition(plan->model) == DLT645_1997;
+    progress->asked = DLT645_AT_SERIAL;
+    progress->has_asked = true;
+    dlt645_read(plan, is_1997 ? DLT645_DI_METER_NUMBER_1997 : DLT645_DI_METER_NUMBER, out);
+}
+
 enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan *plan,
                                     struct exchange *out) {
     struct dlt645_session *ours = dlt645_session_of(session);
@@ -206,8 +214,13 @@ enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan 
         return BRIDGE_OK;
     }
     progress->asked = progress->stage;
-    if (progress->stage == DLT645_AT_POINTS) {
+    if (progress->stage <= DLT645_AT_SERIAL) {
         uint32_t di = 0;
+        progress->stage = progress->asked = DLT645_AT_POINTS;
+        if (plan->model->has_serial && !progress->has_asked) {
+            read_serial(plan, out);
+            return BRIDGE_OK;
+        }
         if (!next_read(ours, plan, &di)) {
             return BRIDGE_DONE;
         }
@@ -225,7 +238,7 @@ enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan 
 static void take_address(struct plan *plan, const struct dlt645_frame *frame) {
     char text[DLT645_ADDRESS_DIGITS + 1];
     dlt645_address_format(frame->address, text);
-    if (strspn(text, "0123456789") != DLT645_ADDRESS_DIGITS) {
+    if (plan->model->has_serial || strspn(text, "0123456789") != DLT645_ADDRESS_DIGITS) {
         return;
     }
     memcpy(plan->serial, text, sizeof text);
@@ -238,6 +251,20 @@ const struct dlt645_value *dlt645_only(uint32_t di, const uint8_t *data, size_t 
     dlt645_values_decode(di > 0xffff ? DLT645_2007 : DLT645_1997, di, data, len, true, values);
     const bool is_good = values->count > 0 && !values->items[0].invalid;
     return is_good ? &values->items[0] : NULL;
+}
+
+/* One that is no number stays unread, and then nobody knows which meter this is. */
+static void take_serial(struct plan *plan, const uint8_t *data, size_t len) {
+    struct dlt645_values values;
+    const struct dlt645_value *number =
+        dlt645_only(dlt645_progress_of(plan)->di, data, len, &values);
+    if (!number || strlen(number->text) > BRIDGE_SERIAL_MAX) {
+        dlt645_progress_of(plan)->stage = DLT645_AT_END;
+        return;
+    }
+    (void)strcpy(plan->serial, number->text);
+    plan->serials_read++;
+    plan->is_identified = true;
 }
 
 /* The value of a point in micro-units; the bits of a word as its number. */
@@ -302,6 +329,8 @@ static void take_whole(struct dlt645_session *session, struct plan *plan, const 
     const struct dlt645_progress *progress = dlt645_progress_of(plan);
     if (progress->asked == DLT645_AT_POINTS) {
         take_points(plan, data, len, out);
+    } else if (progress->asked == DLT645_AT_SERIAL) {
+        take_serial(plan, data, len);
     } else if (progress->asked >= DLT645_AT_TIME) {
         dlt645_clock_take(session, plan, data, len);
     } else {
@@ -362,6 +391,10 @@ static void take_refusal(struct dlt645_session *session, struct plan *plan) {
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     const bool has_none = plan->refusal & DLT645_ERROR_NO_DATA;
     progress->seq = 0;
+    if (progress->asked == DLT645_AT_SERIAL) {
+        progress->stage = DLT645_AT_END;
+        return;
+    }
     if (progress->asked != DLT645_AT_POINTS) {
         if (progress->asked >= DLT645_AT_TIME) {
             dlt645_clock_refused(session, plan);
@@ -409,7 +442,7 @@ bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
                         const struct exchange *exchange, enum bridge_status status) {
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     const bool is_silent = status == BRIDGE_ETIMEOUT && !progress->has_answered;
-    const bool is_poll = progress->asked == DLT645_AT_POINTS;
+    const bool is_poll = progress->asked <= DLT645_AT_SERIAL;
     (void)session;
     progress->seq = 0; /* what follows is read again from its beginning */
     if (!dlt645_ask_of(exchange)->has_di || (is_poll && is_silent) ||
@@ -418,6 +451,7 @@ bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
     }
     progress->retries++;
     progress->stage = progress->asked;
+    progress->has_asked &= progress->asked != DLT645_AT_SERIAL;
     progress->next = is_poll ? progress->first : progress->next;
     return true;
 }

@@ -22,11 +22,14 @@ enum {
     DLT645_DI_TIME = 0x04000102,
     DLT645_DI_STATUS_3 = 0x04000503,
     DLT645_DI_DATE_1997 = 0xc010,
-    DLT645_DI_TIME_1997 = 0xc011
+    DLT645_DI_TIME_1997 = 0xc011,
+    DLT645_DI_METER_NUMBER = 0x04000402,
+    DLT645_DI_METER_NUMBER_1997 = 0xc032
 };
 
 enum dlt645_stage {
     DLT645_AT_POINTS,
+    DLT645_AT_SERIAL, /* before the points, where the meter is known by it */
     /* a relay action */
     DLT645_AT_ORDER_TIME,
     DLT645_AT_ORDER_DATE,
@@ -53,6 +56,7 @@ struct dlt645_progress {
     uint8_t seq;       /* of the frame that follows; 0 = none does */
     uint8_t retries;   /* used for the request before */
     bool has_answered; /* in this plan */
+    bool has_asked;    /* for the meter's number */
     bool is_block;     /* the last request was for a block of points */
     uint32_t di;       /* of the last read */
     uint8_t action;    /* enum relay_action */

@@ -109,6 +109,10 @@ static uint8_t order_of(enum relay_action action) {
     return orders[action];
 }
 
+static bool is_switching(enum relay_action action) {
+    return action != RELAY_LOOK && action != RELAY_ALARM && action != RELAY_ALARM_END;
+}
+
 /* NULL, or why this meter cannot be given the order at all. */
 static const char *why_not(const struct plan *plan, enum relay_action action) {
     const struct dlt645_relay *relay = &dlt645_meter_of(plan->model)->relay;
@@ -117,6 +121,11 @@ static const char *why_not(const struct plan *plan, enum relay_action action) {
     }
     if (action == RELAY_LOOK) {
         return NULL;
+    }
+    if (dlt645_meter_of(plan->model)->prepayment == DLT645_PREPAID_BY_METER &&
+        is_switching(action)) {
+        return "this meter cuts off by its own account (prepayment: meter), and a relay has "
+               "one master";
     }
     if (!dlt645_is_one_meter(&plan->address)) {
         return "an order goes to one meter: neither A nor all 9 stands in its address";
@@ -320,6 +329,15 @@ static void take_currents(struct plan *plan, const uint8_t *data, size_t len) {
     judge_load(plan);
 }
 
+/* A meter that says it has an account of its own cuts off and gives back as that one says. */
+static void refuse_second_master(struct plan *plan) {
+    const enum relay_action action = (enum relay_action)dlt645_progress_of(plan)->action;
+    if (plan->outcome.status & DLT645_SW3_PREPAID && is_switching(action)) {
+        give_up(plan, "the meter says that it keeps an account of its own: set it to no "
+                      "prepayment, for a relay has one master");
+    }
+}
+
 static void take_status(struct dlt645_session *session, struct plan *plan, const uint8_t *data,
                         size_t len) {
     const struct dlt645_progress *progress = dlt645_progress_of(plan);
@@ -331,6 +349,7 @@ static void take_status(struct dlt645_session *session, struct plan *plan, const
     if (progress->asked == DLT645_AT_BEFORE) {
         plan->outcome.before = plan->relay;
         plan->relay = RELAY_UNKNOWN;
+        refuse_second_master(plan);
     } else if (word) {
         judge_state(session, plan);
     }

@@ -181,6 +181,7 @@ static size_t measured(const struct sim_view *view, uint32_t di, uint8_t *out) {
 
 enum { SW1_BATTERY = 1 << 2 };
 enum { SW3_OPEN = 1 << 4, SW3_ORDERED = 1 << 6, SW3_ALARM = 1 << 7, SW3_KEEPS = 1 << 12 };
+enum { SW3_ACCOUNT_SHIFT = 8 };
 
 static unsigned status_word(const struct sim_view *view, unsigned number) {
     const struct sim_meter *meter = view->meter;
@@ -191,7 +192,8 @@ static unsigned status_word(const struct sim_view *view, unsigned number) {
         return 0;
     }
     return (meter->says_open ? SW3_OPEN : 0U) | (meter->wants_open ? SW3_ORDERED : 0U) |
-           (meter->is_alarmed ? SW3_ALARM : 0U) | (meter->keeps_power ? SW3_KEEPS : 0U);
+           (meter->is_alarmed ? SW3_ALARM : 0U) | (meter->keeps_power ? SW3_KEEPS : 0U) |
+           (unsigned)meter->traits.prepaid << SW3_ACCOUNT_SHIFT;
 }
 
 static size_t put_status(const struct sim_view *view, uint32_t di, uint8_t *out) {

@@ -48,6 +48,7 @@ struct sim_traits {
     size_t telegram_len; /* 0 = made of the model's points */
     uint8_t telegram[SIM_TELEGRAM_MAX]; /* a long frame that checks */
     /* DL/T 645 */
+    int prepaid; /* DL/T 645: 0 not, 1 in energy, 2 in money */
     char password[SIM_PASSWORD_MAX + 1];
     int64_t tariffs;
     /* CJ/T 188 */

@@ -372,6 +372,68 @@ Test(dlt645_plan, a_wildcard_asks_any_meter_and_is_known_by_the_one_that_answers
     rig_close(&rig);
 }
 
+/* --- the meter's own number --------------------------------------------------------------- */
+
+#define NUMBERED   "serial: meter_number,"
+#define ASK_NUMBER 0x11, "02 04 00 04"
+
+Test(dlt645_plan, a_meter_may_be_known_by_its_number) {
+    struct rig rig;
+    rig_open(&rig, NUMBERED, TOTAL);
+    cr_expect(rig.model.has_serial);
+    asked(&rig, ASK_NUMBER);
+    cr_expect_eq(rig.plan.serials_read, 0);
+    answered(&rig, 0x91, "02 04 00 04 12 90 78 56 34 12");
+    cr_expect_str_eq(rig.plan.serial, "123456789012");
+    cr_expect_eq(rig.plan.serials_read, 1);
+    cr_expect(rig.plan.is_identified);
+    asked(&rig, 0x11, "00 00 01 00");
+    answered(&rig, 0x91, "00 00 01 00 56 34 12 00");
+    cr_expect_eq(rig.samples.count, 1);
+    cr_expect_str_eq(rig.plan.serial, "123456789012", "the address is another number");
+    cr_expect_eq(rig.plan.serials_read, 1);
+    done(&rig);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, of_1997_it_stands_elsewhere) {
+    struct rig rig;
+    rig_open(&rig, "edition: 1997," NUMBERED, "{quantity: voltage_a, di: 0xb611}");
+    asked(&rig, 0x01, "32 c0");
+    answered(&rig, 0x81, "32 c0 01 00 00 00 00 00");
+    cr_expect_str_eq(rig.plan.serial, "000000000001");
+    rig_close(&rig);
+}
+
+/* Nobody knows then whose the values would be. */
+Test(dlt645_plan, without_its_number_such_a_meter_is_not_read) {
+    static const char *const none[] = {"02 04 00 04 ff ff ff ff ff ff", NULL};
+    for (size_t i = 0; i < 2; i++) {
+        struct rig rig;
+        rig_open(&rig, NUMBERED, TOTAL);
+        asked(&rig, ASK_NUMBER);
+        if (none[i]) {
+            answered(&rig, 0x91, none[i]);
+        } else {
+            cr_expect_eq(answer(&rig, 0xd1, "02"), BRIDGE_EREFUSED);
+        }
+        cr_expect_eq(rig.plan.serials_read, 0);
+        done(&rig);
+        rig_close(&rig);
+    }
+}
+
+Test(dlt645_plan, a_number_that_is_damaged_is_asked_for_again) {
+    struct rig rig;
+    rig_open(&rig, NUMBERED, TOTAL);
+    asked(&rig, ASK_NUMBER);
+    cr_expect(
+        rig.model.bridge->missed(rig.session, &rig.plan, &rig.exchange, BRIDGE_ECHECKSUM));
+    asked(&rig, ASK_NUMBER);
+    cr_expect_not(silent(&rig), "a meter that has said nothing");
+    rig_close(&rig);
+}
+
 /* --- orders ------------------------------------------------------------------------------- */
 
 #define ASK_TIME       0x11, "02 01 00 04"
@@ -615,6 +677,41 @@ Test(dlt645_plan, orders_that_cannot_be_given_are_refused_before) {
     rig_close(&rig);
 }
 
+/* 0100 in energy, 0200 in money; looking and alarms move no relay. */
+Test(dlt645_plan, a_meter_with_an_account_of_its_own_gets_no_orders) {
+    static const enum relay_action orders[] = {RELAY_OPEN, RELAY_CLOSE, RELAY_PERMIT,
+                                               RELAY_KEEP, RELAY_KEEP_END};
+    static const char *const accounts[] = {"03 05 00 04 00 01", "03 05 00 04 00 02",
+                                           "03 05 00 04 50 02"};
+    struct rig rig;
+    rig_open(&rig, RELAY, TOTAL);
+    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
+        start(&rig, orders[i], &right);
+        before_order(&rig, 0x91, accounts[i]);
+        done(&rig);
+        cr_expect_eq(rig.plan.outcome.answer, RELAY_NOT_SENT);
+        cr_expect_not_null(rig.plan.outcome.why);
+        cr_expect_eq(rig.plan.lockout.strikes, 0);
+    }
+    start(&rig, RELAY_ALARM, &right);
+    before_order(&rig, 0x91, accounts[0]);
+    asked(&rig, ORDER("2a"));
+    rig_close(&rig);
+    rig_open(&rig, RELAY "prepayment: meter,", TOTAL);
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        begin(&rig, "151230011061");
+        rig.plan.credential = &right;
+        cr_expect_eq(rig.model.bridge->relay(&rig.plan, orders[i]), BRIDGE_ECONFIG);
+        cr_expect_not_null(rig.plan.outcome.why);
+    }
+    start(&rig, RELAY_LOOK, NULL);
+    asked(&rig, ASK_STATE);
+    answered(&rig, 0x91, accounts[2]);
+    cr_expect_eq(rig.plan.relay, RELAY_IS_OPEN);
+    start(&rig, RELAY_ALARM, &right);
+    rig_close(&rig);
+}
+
 /* One order that the meter refuses for its password. */
 static void refused_password(struct rig *rig) {
     before_order(rig, SAY_CLOSED);
@@ -747,6 +844,8 @@ Test(dlt645_plan, a_model_file_that_makes_no_sense_is_refused) {
         {"edition: 1997, relay: {},", "{quantity: voltage_a, di: 0xb611}"},
         {"edition: 2020,", TOTAL},
         {"relay: {n2: 300},", TOTAL},
+        {"serial: c032,", TOTAL},
+        {"prepayment: both,", TOTAL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct model model;
