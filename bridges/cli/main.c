@@ -51,7 +51,12 @@ static const struct command {
      "                                    in common by their fabrication numbers\n"},
     {"set", SET, 4, 4, cli_set,
      "  set LINE mbus ADDRESS WHAT=VALUE  with --write changes a meter: address=N, baud=N,\n"
-     "                                    time=now, reset[=XX], readout=all\n"},
+     "                                    time=now, reset[=XX], readout=all\n"
+     "  set LINE dlt645 ADDRESS NAME=VALUE\n"
+     "                                    writes a parameter, with a password, and reads it\n"
+     "                                    back: alarm-amount-1, alarm-amount-2,\n"
+     "                                    overdraft-limit, hoarding-limit, closing-amount,\n"
+     "                                    trip-delay (minutes)\n"},
 };
 
 enum kind { TEXT, FLAG, MILLISECONDS, SECONDS, NUMBER, HELP, VERSION };
@@ -89,7 +94,7 @@ static const struct row {
     {"write", FLAG, AT(write), 0, SET | RELAY, NULL, "allows what changes a meter"},
     {"verbose", FLAG, AT(verbose), 0, LINE_USERS, NULL,
      "every frame as hex with its time, on stderr; no password"},
-    {"credentials", TEXT, AT(credentials), 0, RELAY, "FILE",
+    {"credentials", TEXT, AT(credentials), 0, RELAY | SET, "FILE",
      "passwords of meters, mode 0600; FILE.refused keeps count"},
     {"help", HELP, 0, 0, ALL, NULL, "prints this"},
     {"version", VERSION, 0, 0, ALL, NULL, "prints the version"},

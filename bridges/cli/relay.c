@@ -28,15 +28,6 @@ struct job {
 
 /* --- setting up --------------------------------------------------------------------------- */
 
-/* One meter has one record, however many zeros were typed. */
-static const char *record_key(const struct job *job) {
-    const char *address = job->options->address;
-    while (address[0] == '0' && address[1]) {
-        address++;
-    }
-    return address;
-}
-
 static enum cli_exit load_credentials(struct job *job) {
     const char *path = job->options->credentials;
     if (!path) {
@@ -47,7 +38,8 @@ static enum cli_exit load_credentials(struct job *job) {
     const enum bridge_status status = credentials_load(path, &faults, &job->credentials);
     faults_print(&faults, stderr);
     faults_done(&faults);
-    if (status == BRIDGE_OK && !relay_record_load(path, record_key(job), &job->stored)) {
+    if (status == BRIDGE_OK &&
+        !relay_record_load(path, relay_record_key(job->options->address), &job->stored)) {
         return tell_usage(path, "its record .refused cannot be read: nothing is switched");
     }
     return status == BRIDGE_OK ? CLI_OK : CLI_USAGE;
@@ -90,18 +82,8 @@ static enum cli_exit prepare(struct job *job) {
 
 /* What counts passwords is on disk before one goes out. */
 static bool keep_record(struct job *job) {
-    const struct lockout *now = &job->plan.lockout;
-    const struct lockout *old = &job->stored;
-    if (!job->options->credentials ||
-        (now->strikes == old->strikes && now->is_refused == old->is_refused &&
-         now->fingerprint == old->fingerprint)) {
-        return true;
-    }
-    if (!relay_record_store(job->options->credentials, record_key(job), now)) {
-        return false;
-    }
-    job->stored = *now;
-    return true;
+    return relay_record_keep(job->options->credentials, job->options->address,
+                             &job->plan.lockout, &job->stored);
 }
 
 /* One request of the plan. BRIDGE_OK to go on. */

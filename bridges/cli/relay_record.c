@@ -121,3 +121,24 @@ bool relay_record_store(const char *credentials, const char *address,
     (void)close(fd);
     return is_good;
 }
+
+const char *relay_record_key(const char *address) {
+    while (address[0] == '0' && address[1]) {
+        address++;
+    }
+    return address;
+}
+
+bool relay_record_keep(const char *credentials, const char *address, const struct lockout *now,
+                       struct lockout *stored) {
+    if (!credentials ||
+        (now->strikes == stored->strikes && now->is_refused == stored->is_refused &&
+         now->fingerprint == stored->fingerprint)) {
+        return true;
+    }
+    if (!relay_record_store(credentials, relay_record_key(address), now)) {
+        return false;
+    }
+    *stored = *now;
+    return true;
+}

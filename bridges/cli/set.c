@@ -4,6 +4,8 @@
  * who it is before, and where that can be looked at afterwards it is asked again as it should
  * now be.
  */
+#include "bridges/cli/set.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -197,8 +199,11 @@ enum cli_exit cli_set(const struct cli_options *options, int count, char **argum
     struct session session;
     struct order order;
     (void)count;
+    if (strcmp(arguments[1], "dlt645") == 0) {
+        return set_dlt645(options, arguments);
+    }
     if (strcmp(arguments[1], "mbus") != 0) {
-        return tell_usage(arguments[1], "set knows mbus");
+        return tell_usage(arguments[1], "set knows mbus and dlt645");
     }
     enum cli_exit code = parse_order(arguments[3], &order);
     if (code == CLI_OK) {

@@ -62,6 +62,28 @@ enum dlt645_serial { DLT645_SERIAL_ADDRESS, DLT645_SERIAL_METER_NUMBER };
 enum dlt645_prepayment { DLT645_PREPAID_OUTSIDE, DLT645_PREPAID_BY_METER };
 #define DLT645_PREPAYMENTS "external|meter"
 
+/* A parameter that can be written: an unsigned number in BCD. */
+struct dlt645_parameter {
+    const char *name;
+    uint32_t di;
+    uint8_t bytes;
+    uint8_t decimals;
+    const char *unit;
+};
+
+/* NULL: there is none of that name or number. Static. */
+const struct dlt645_parameter *dlt645_parameter_at(size_t index);
+const struct dlt645_parameter *dlt645_parameter_named(const char *name, size_t len);
+
+/*
+ * Turns a plan that was set up, with its credential and lockout, into one that writes a
+ * parameter and reads it back. What became of it is plan->outcome's answer, verdict and why: a
+ * value that was there already is RELAY_NOT_SENT and RELAY_VERIFIED. BRIDGE_ECONFIG: this meter
+ * cannot be written so, and why says it; BRIDGE_ERANGE: the parameter has no such value.
+ */
+MUST_CHECK enum bridge_status
+dlt645_write(struct plan *plan, const struct dlt645_parameter *parameter, int64_t value_micro);
+
 const struct dlt645_point *dlt645_point_of(const struct model_point *point);
 const struct dlt645_meter *dlt645_meter_of(const struct model *model);
 enum dlt645_edition dlt645_model_edition(const struct model *model);

@@ -227,8 +227,9 @@ enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan 
         dlt645_read(plan, di, out);
         return BRIDGE_OK;
     }
-    return progress->stage >= DLT645_AT_TIME ? dlt645_clock_next(ours, plan, out)
-                                             : dlt645_order_next(ours, plan, out);
+    return progress->stage >= DLT645_AT_TIME           ? dlt645_clock_next(ours, plan, out)
+           : progress->stage >= DLT645_AT_VALUE_BEFORE ? dlt645_write_next(ours, plan, out)
+                                                       : dlt645_order_next(ours, plan, out);
 }
 
 /* --- replies ------------------------------------------------------------------------------ */
@@ -333,6 +334,8 @@ static void take_whole(struct dlt645_session *session, struct plan *plan, const 
         take_serial(plan, data, len);
     } else if (progress->asked >= DLT645_AT_TIME) {
         dlt645_clock_take(session, plan, data, len);
+    } else if (progress->asked >= DLT645_AT_VALUE_BEFORE) {
+        dlt645_write_take(session, plan, data, len);
     } else {
         dlt645_order_take(session, plan, data, len);
     }
@@ -398,6 +401,8 @@ static void take_refusal(struct dlt645_session *session, struct plan *plan) {
     if (progress->asked != DLT645_AT_POINTS) {
         if (progress->asked >= DLT645_AT_TIME) {
             dlt645_clock_refused(session, plan);
+        } else if (progress->asked >= DLT645_AT_VALUE_BEFORE) {
+            dlt645_write_refused(session, plan);
         } else {
             dlt645_order_refused(session, plan);
         }
@@ -447,7 +452,7 @@ bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
     progress->seq = 0; /* what follows is read again from its beginning */
     if (!dlt645_ask_of(exchange)->has_di || (is_poll && is_silent) ||
         progress->retries >= dlt645_meter_of(plan->model)->retries) {
-        return !is_poll && dlt645_order_missed(plan);
+        return !is_poll && (dlt645_write_missed(plan) || dlt645_order_missed(plan));
     }
     progress->retries++;
     progress->stage = progress->asked;

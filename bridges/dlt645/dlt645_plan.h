@@ -6,6 +6,7 @@
  *   _plan    polls: points in as few reads as blocks and refusals allow; frames that follow
  *   _relay   orders: the meter's clock, the order, the status word, the current
  *   _clock   reads and sets the clock
+ *   _write   writes a parameter and reads it back
  */
 #ifndef BRIDGES_DLT645_DLT645_PLAN_H
 #define BRIDGES_DLT645_DLT645_PLAN_H
@@ -38,6 +39,10 @@ enum dlt645_stage {
     DLT645_AT_STATE,
     DLT645_AT_CURRENTS,
     DLT645_AT_CURRENT_A,
+    /* a parameter */
+    DLT645_AT_VALUE_BEFORE,
+    DLT645_AT_VALUE_WRITE,
+    DLT645_AT_VALUE_AFTER,
     /* a clock action */
     DLT645_AT_TIME,
     DLT645_AT_DATE,
@@ -47,18 +52,23 @@ enum dlt645_stage {
     DLT645_AT_END
 };
 
+enum { DLT645_PARAMETER_BYTES = 4 };
+
 /* In plan.notes. */
 struct dlt645_progress {
-    uint8_t stage;     /* what next does */
-    uint8_t asked;     /* what the last request was for */
-    uint16_t first;    /* the points of the last request: [first, next) */
-    uint16_t next;     /* first point that was not asked for */
-    uint8_t seq;       /* of the frame that follows; 0 = none does */
-    uint8_t retries;   /* used for the request before */
-    bool has_answered; /* in this plan */
-    bool has_asked;    /* for the meter's number */
-    bool is_block;     /* the last request was for a block of points */
-    uint32_t di;       /* of the last read */
+    uint8_t stage;      /* what next does */
+    uint8_t asked;      /* what the last request was for */
+    uint16_t first;     /* the points of the last request: [first, next) */
+    uint16_t next;      /* first point that was not asked for */
+    uint8_t seq;        /* of the frame that follows; 0 = none does */
+    uint8_t retries;    /* used for the request before */
+    bool has_answered;  /* in this plan */
+    bool has_asked;     /* for the meter's number */
+    bool is_block;      /* the last request was for a block of points */
+    uint32_t di;        /* of the last read */
+    uint32_t parameter; /* that is written ... */
+    uint8_t value[DLT645_PARAMETER_BYTES];
+    uint8_t value_len; /* ... and what */
     uint8_t action;    /* enum relay_action */
     uint8_t time[3];   /* ss mm hh in BCD, as read for an order or a clock */
     uint32_t looks;    /* at the state, that are left */
@@ -134,14 +144,20 @@ void dlt645_read(struct plan *plan, uint32_t di, struct exchange *out);
 const struct dlt645_value *dlt645_only(uint32_t di, const uint8_t *data, size_t len,
                                        struct dlt645_values *values);
 
-/* What next, take, a refusal and a missing answer mean to an order or a clock. data: what
- * stands behind the identifier, whole. */
+/* What next, take, a refusal and a missing answer mean to an order, a parameter or a clock.
+ * data: what stands behind the identifier, whole. */
 enum bridge_status dlt645_order_next(struct dlt645_session *session, struct plan *plan,
                                      struct exchange *out);
 void dlt645_order_take(struct dlt645_session *session, struct plan *plan, const uint8_t *data,
                        size_t len);
 void dlt645_order_refused(struct dlt645_session *session, struct plan *plan);
 bool dlt645_order_missed(struct plan *plan);
+enum bridge_status dlt645_write_next(struct dlt645_session *session, struct plan *plan,
+                                     struct exchange *out);
+void dlt645_write_take(struct dlt645_session *session, struct plan *plan, const uint8_t *data,
+                       size_t len);
+void dlt645_write_refused(struct dlt645_session *session, struct plan *plan);
+bool dlt645_write_missed(const struct plan *plan);
 enum bridge_status dlt645_clock_next(struct dlt645_session *session, struct plan *plan,
                                      struct exchange *out);
 void dlt645_clock_take(struct dlt645_session *session, struct plan *plan, const uint8_t *data,

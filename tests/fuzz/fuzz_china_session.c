@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bridges/cjt188/cjt188_frame.h"
+#include "bridges/dlt645/dlt645.h"
 #include "bridges/dlt645/dlt645_frame.h"
 #include "bridges/model.h"
 #include "gateway/poll/bus.h"
@@ -51,7 +52,7 @@ struct wire {
     struct queued queue[QUEUE_MAX];
     size_t heard_count;
     uint8_t heard[QUEUE_MAX];
-    unsigned orders; /* 1C frames that went out */
+    unsigned orders; /* 1C and 14 frames that went out */
 };
 
 static struct wire wire;
@@ -69,7 +70,7 @@ static size_t answer_dlt645(const struct dlt645_frame *asked, enum act act, uint
                             uint8_t *out) {
     struct dlt645_frame frame = *asked;
     const size_t head = asked->control < 0x10 ? 2 : 4;
-    const bool is_order = asked->control == 0x1c;
+    const bool is_order = asked->control == 0x1c || asked->control == 0x14;
     frame.control = (uint8_t)(asked->control | 0x80 | (act == ACT_PART ? 0x20 : 0) |
                               (act == ACT_REFUSE ? 0x40 : 0));
     frame.data_len = (uint8_t)(act == ACT_REFUSE ? 0 : is_order ? 0 : head);
@@ -138,8 +139,8 @@ static enum bridge_status line_write(struct line *line, const uint8_t *request, 
     struct dlt645_frame frame;
     int64_t at_us = wire.clock.mono_us + (int64_t)len * CHAR_US;
     (void)line;
-    wire.orders +=
-        dlt645_frame_decode(request, len, &frame) == BRIDGE_OK && frame.control == 0x1c;
+    wire.orders += dlt645_frame_decode(request, len, &frame) == BRIDGE_OK &&
+                   (frame.control == 0x1c || frame.control == 0x14);
     while (wire.script.size > 0) {
         uint8_t bytes[DLT645_FRAME_MAX + 8];
         const enum act act = (enum act)(fuzz_byte(&wire.script) % ACTS);
@@ -304,16 +305,28 @@ static void take_mail(void *context, const struct bus_mail *mail) {
 /* --- orders --------------------------------------------------------------------------------
  */
 
+enum { WRITE_IT = RELAY_KEEP_END + 1, ACTIONS };
+
+/* An order to the relay; to the first meter also a parameter. */
+static enum bridge_status set_up(struct plan *plan, const struct site_meter *meter,
+                                 unsigned action) {
+    if (action == WRITE_IT) {
+        return meter == &meters[0] ? dlt645_write(plan, dlt645_parameter_at(0), MICRO)
+                                   : BRIDGE_ECONFIG;
+    }
+    return meter->model->bridge->relay(plan, (enum relay_action)action);
+}
+
 /* One order to a meter whose caller remembers nothing. true: an order went out in vain. */
 static bool give_order(struct transact *transact, struct bridge_session *session,
-                       const struct site_meter *meter, enum relay_action action) {
+                       const struct site_meter *meter, unsigned action) {
     const struct bridge *bridge = meter->model->bridge;
     const struct credential credential = {.level = 2, .password = {fuzz_byte(&wire.script)}};
     const unsigned before = wire.orders;
     struct plan plan;
     plan_init(&plan, meter->model, &meter->address);
     plan.credential = &credential;
-    if (bridge->relay(&plan, action) != BRIDGE_OK) {
+    if (set_up(&plan, meter, action) != BRIDGE_OK) {
         return false;
     }
     for (int i = 0; i < EXCHANGES_MAX; i++) {
@@ -335,7 +348,8 @@ static bool give_order(struct transact *transact, struct bridge_session *session
         }
     }
     FUZZ_CHECK(wire.orders - before <= 1);
-    FUZZ_CHECK(plan.outcome.verdict != RELAY_VERIFIED || plan.relay != RELAY_UNKNOWN);
+    FUZZ_CHECK(action == WRITE_IT || plan.outcome.verdict != RELAY_VERIFIED ||
+               plan.relay != RELAY_UNKNOWN);
     FUZZ_CHECK(plan.outcome.answer != RELAY_NOT_SENT || wire.orders == before);
     return wire.orders > before && plan.lockout.strikes > 0;
 }
@@ -352,9 +366,8 @@ static void give_orders(void) {
         const uint8_t what = fuzz_byte(&wire.script);
         const size_t meter = what & 1 ? 0 : 2;
         const unsigned before = wire.orders;
-        const bool is_vain =
-            give_order(&transact, sessions[meter], &meters[meter],
-                       (enum relay_action)((what >> 1) % (RELAY_KEEP_END + 1)));
+        const bool is_vain = give_order(&transact, sessions[meter], &meters[meter],
+                                        (unsigned)(what >> 1) % ACTIONS);
         in_vain = is_vain ? in_vain + 1 : wire.orders > before ? 0 : in_vain;
         FUZZ_CHECK(in_vain <= 2);
     }

@@ -57,6 +57,7 @@ class Power:
 
     def __init__(self):
         self.state, self.current, self.lie, self.tries = 0, 0, "", 0
+        self.alarm, self.account = "00050000", 0
 
     def say(self, request, control, data):
         address = request[1:7]
@@ -74,15 +75,26 @@ class Power:
         self.current = 5 if self.lie == "bridged" else 0
         return None if self.lie == "mute" else self.say(request, 0x9c, b"")
 
+    def write(self, request, data):
+        self.tries += 1
+        if data[5:8].hex() != PASSWORD:
+            return self.say(request, 0xd4, b"\4")
+        assert data[:4].hex() == "01100004" and data[8:12].hex() == "00000000", data.hex()
+        if self.lie != "stuck":
+            self.alarm = data[12:].hex()
+        return None if self.lie == "mute" else self.say(request, 0x94, b"")
+
     def __call__(self, request):
         frame = request.lstrip(b"\xfe")
         data = bytes((b - 0x33) & 0xff for b in frame[10:-2])
         if frame[8] == 0x1c:
             return self.order(frame, data)
+        if frame[8] == 0x14:
+            return self.write(frame, data)
         if frame[8] != 0x11:  # of 1997: not its language
             return None
         values = {"02010004": bytes.fromhex("003023"), "01010004": bytes.fromhex("04311226"),
-                  "03050004": bytes([self.state, 0]), "00ff0202": bytes([0, self.current, 0] * 3),
+                  "03050004": bytes([self.state, self.account]), "01100004": bytes.fromhex(self.alarm), "00ff0202": bytes([0, self.current, 0] * 3),
                   "00000100": bytes.fromhex("86010000")}
         value = values.get(data.hex())
         return self.say(frame, 0x91, data + value) if value else self.say(frame, 0xd1, b"\2")
@@ -134,6 +146,45 @@ _, err = bus(*relay, "close", *act, "--verbose")
 order = [line for line in err.splitlines() if " 68 1c 10 " in line]
 assert len(order) == 1 and " 68 1c 10 35 ** ** ** 33" in order[0] and order[0].endswith(" ** 16"), order
 assert "89 67 45" not in err, "123456 + 333333, low byte first"
+
+# ---- parameters ----
+parameter = ("set", meter.line, "dlt645", "98765432")
+
+
+def write(what, *more, expect=0):
+    out, err = bus(*parameter, what, "--timeout", "300", "--json", *more, expect=expect)
+    return [json.loads(line) for line in out.splitlines()], err
+
+
+power.lie = ""
+before = len(meter.heard)
+assert "--write" in write("alarm-amount-1=12.5", "--credentials", passwords, expect=1)[1]
+assert "--credentials" in write("alarm-amount-1=12.5", "--write", expect=1)[1]
+assert "no such value" in write("alarm-amount-1=1000000", *act, expect=1)[1]
+assert "no such value" in write("trip-delay=0.5", *act, expect=1)[1]
+assert "is none of" in write("balance=5", *act, expect=1)[1]
+assert "number" in write("trip-delay", *act, expect=1)[1]
+assert len(meter.heard) == before, "nothing was sent until here"
+said, _ = write("alarm-amount-1=12.5", *act)
+assert said[0]["sent"] and said[0]["value"] == "12.5" and power.alarm == "50120000", (said, power.alarm)
+tries = power.tries
+assert not write("alarm-amount-1=12.5", *act)[0][0]["sent"] and power.tries == tries, "it is there already"
+assert "gives" not in write("trip-delay=3", *act, expect=4)[1] and power.tries == tries, "it has none"
+power.lie = "mute"
+assert write("alarm-amount-1=7", *act)[0][0]["sent"] and power.alarm == "00070000" and power.tries == tries + 1
+power.lie = "stuck"
+assert "has another one" in write("alarm-amount-1=8", *act, expect=4)[0][0]["detail"]
+power.lie = ""
+_, err = bus(*parameter, "alarm-amount-1=9", "--timeout", "300", "--verbose", *act)
+sent = [line for line in err.splitlines() if " 68 14 10 " in line]
+assert len(sent) == 1 and "89 67 45" not in err and " 35 ** ** ** " in sent[0], err
+
+# ---- an account of its own ----
+power.account = 2
+tries = power.tries
+assert "account" in switch("open", *act, expect=4)[0][-1]["detail"] and power.tries == tries
+assert switch("status")[0][0]["state"], "looking is allowed"
+power.account = 0
 
 # ---- passwords ----
 passwords.chmod(0o644)

@@ -827,6 +827,164 @@ Test(dlt645_plan, a_clock_is_moved_by_broadcast_or_written) {
     rig_close(&rig);
 }
 
+/* --- parameters --------------------------------------------------------------------------- */
+
+#define ASK_ALARM   0x11, "01 10 00 04"
+#define SAY_ALARM_5 0x91, "01 10 00 04 00 05 00 00"
+#define SAY_ALARM   0x91, "01 10 00 04 50 12 00 00"
+/* the identifier, level, password, operator, 12.50 */
+#define WRITE_ALARM 0x14, "01 10 00 04 02 56 34 12 01 00 00 00 50 12 00 00"
+
+static enum bridge_status write_it(struct rig *rig, const char *name, int64_t micro,
+                                   const struct credential *credential) {
+    const struct lockout lockout = rig->plan.lockout;
+    begin(rig, "151230011061");
+    rig->plan.lockout = lockout;
+    rig->plan.credential = credential;
+    const struct dlt645_parameter *parameter = dlt645_parameter_named(name, strlen(name));
+    cr_assert_not_null(parameter, "%s", name);
+    return dlt645_write(&rig->plan, parameter, micro);
+}
+
+static void write_alarm(struct rig *rig, const struct credential *credential) {
+    cr_assert_eq(write_it(rig, "alarm-amount-1", 12500000, credential), BRIDGE_OK);
+}
+
+Test(dlt645_plan, a_parameter_is_written_once_and_read_back) {
+    struct rig rig;
+    rig_open(&rig, "", TOTAL);
+    write_alarm(&rig, &right);
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    asked(&rig, WRITE_ALARM);
+    cr_expect_eq(rig.plan.lockout.strikes, 1);
+    answered(&rig, 0x94, "");
+    cr_expect_eq(rig.plan.lockout.strikes, 0);
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM);
+    done(&rig);
+    expect_outcome(&rig, RELAY_ACKNOWLEDGED, RELAY_VERIFIED, RELAY_UNKNOWN);
+    /* what is there already is not written */
+    write_alarm(&rig, &right);
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NOT_SENT, RELAY_VERIFIED, RELAY_UNKNOWN);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, what_became_of_a_write_is_told) {
+    struct rig rig;
+    rig_open(&rig, "", TOTAL);
+    write_alarm(&rig, &right); /* accepted and not done */
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    asked(&rig, WRITE_ALARM);
+    answered(&rig, 0x94, "");
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    done(&rig);
+    expect_outcome(&rig, RELAY_ACKNOWLEDGED, RELAY_NOT_DONE, RELAY_UNKNOWN);
+    write_alarm(&rig, &right); /* done and not accepted; it is not sent again */
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    asked(&rig, WRITE_ALARM);
+    cr_expect(silent(&rig));
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NO_ANSWER, RELAY_VERIFIED, RELAY_UNKNOWN);
+    cr_expect_eq(rig.plan.lockout.strikes, 0);
+    write_alarm(&rig, &right); /* neither */
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    asked(&rig, WRITE_ALARM);
+    cr_expect(silent(&rig));
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NO_ANSWER, RELAY_NOT_DONE, RELAY_UNKNOWN);
+    cr_expect_eq(rig.plan.lockout.strikes, 1);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, a_meter_without_the_parameter_gets_no_password) {
+    struct rig rig;
+    rig_open(&rig, "", TOTAL);
+    write_alarm(&rig, &right);
+    asked(&rig, ASK_ALARM);
+    cr_expect_eq(answer(&rig, 0xd1, "02"), BRIDGE_EREFUSED);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NOT_SENT, RELAY_UNDECIDED, RELAY_UNKNOWN);
+    cr_expect_not_null(rig.plan.outcome.why);
+    write_alarm(&rig, &right);
+    asked(&rig, ASK_ALARM);
+    cr_expect(silent(&rig));
+    asked(&rig, ASK_ALARM);
+    cr_expect_not(silent(&rig));
+    cr_expect_eq(rig.plan.lockout.strikes, 0);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, writes_and_orders_share_the_count_of_passwords) {
+    struct rig rig;
+    rig_open(&rig, RELAY, TOTAL);
+    write_alarm(&rig, &other);
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    cr_assert_eq(rig.model.bridge->next(rig.session, &rig.plan, &rig.exchange), BRIDGE_OK);
+    cr_expect_eq(answer(&rig, 0xd4, "04"), BRIDGE_EREFUSED);
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    done(&rig);
+    expect_outcome(&rig, RELAY_REFUSED, RELAY_NOT_DONE, RELAY_UNKNOWN);
+    write_alarm(&rig, &other); /* the same password again */
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NOT_SENT, RELAY_UNDECIDED, RELAY_UNKNOWN);
+    start(&rig, RELAY_OPEN, &third);
+    refused_password(&rig);
+    write_alarm(&rig, &right); /* it would be the third */
+    asked(&rig, ASK_ALARM);
+    answered(&rig, SAY_ALARM_5);
+    done(&rig);
+    expect_outcome(&rig, RELAY_NOT_SENT, RELAY_UNDECIDED, RELAY_UNKNOWN);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, values_that_a_parameter_cannot_have_are_refused) {
+    static const struct {
+        const char *name;
+        int64_t micro;
+        enum bridge_status status;
+    } rows[] = {
+        {"alarm-amount-1", 999999990000, BRIDGE_OK},
+        {"alarm-amount-1", 1000000000000, BRIDGE_ERANGE},
+        {"alarm-amount-2", 12345000, BRIDGE_ERANGE}, /* a tenth of a cent */
+        {"overdraft-limit", -10000, BRIDGE_ERANGE},
+        {"overdraft-limit", 0, BRIDGE_OK},
+        {"trip-delay", 9999000000, BRIDGE_OK},
+        {"trip-delay", 10000000000, BRIDGE_ERANGE},
+        {"trip-delay", 500000, BRIDGE_ERANGE},
+    };
+    struct rig rig;
+    rig_open(&rig, "", TOTAL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_expect_eq(write_it(&rig, rows[i].name, rows[i].micro, &right), rows[i].status,
+                     "row %zu", i);
+    }
+    cr_expect_eq(write_it(&rig, "trip-delay", 0, NULL), BRIDGE_ECONFIG);
+    cr_expect_null(dlt645_parameter_named("alarm", 5));
+    begin(&rig, "AAAAAAAAAAAA");
+    rig.plan.credential = &right;
+    cr_expect_eq(dlt645_write(&rig.plan, dlt645_parameter_at(0), 0), BRIDGE_ECONFIG);
+    rig_close(&rig);
+    rig_open(&rig, "edition: 1997,", "{quantity: voltage_a, di: 0xb611}");
+    cr_expect_eq(write_it(&rig, "alarm-amount-1", 0, &right), BRIDGE_ECONFIG);
+    rig_close(&rig);
+}
+
 /* --- model files -------------------------------------------------------------------------- */
 
 Test(dlt645_plan, a_model_file_that_makes_no_sense_is_refused) {
