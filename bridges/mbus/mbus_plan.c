@@ -314,7 +314,7 @@ enum bridge_status mbus_take(struct bridge_session *session, struct plan *plan,
         return BRIDGE_OK;
     case MBUS_AT_STATE:
         progress->fcb = !progress->fcb;
-        return mbus_take_state(plan, frame, len);
+        return take_state(plan, frame, len);
     case MBUS_AT_ALARM:
         progress->fcb = !progress->fcb;
         return mbus_take_alarm(plan, frame, len);
