@@ -70,7 +70,7 @@ static json_int_t give(const struct ctl_options *options, const char *meter,
 }
 
 /* What became of it; NULL: it is not known, which was told. The caller's. */
-static json_t *await_order(const struct ctl_options *options, json_int_t number) {
+static json_t *wait_end(const struct ctl_options *options, json_int_t number) {
     struct clock clock;
     char question[QUESTION_MAX];
     clock_init(&clock);
@@ -95,26 +95,26 @@ static json_t *await_order(const struct ctl_options *options, json_int_t number)
                           (long long)number);
             return NULL;
         }
-        wait_until(clock_mono_us(&clock) + LOOK_MS * 1000);
+        wait_until(clock_mono_us(&clock) + (int64_t)LOOK_MS * 1000);
     }
 }
 
 /* --- telling it --------------------------------------------------------------------------- */
 
-static void print_line(const json_t *end, const char *key, const char *name) {
+static void print_line(const json_t *end, const char *key, const char *name, const char *unit) {
     const json_t *value = json_object_get(end, key);
     if (json_is_string(value)) {
-        (void)printf("%-12s %s\n", name, local_text(value).bytes);
+        (void)printf("%-12s %s%s\n", name, local_text(value).bytes, unit);
     }
 }
 
 static void print_text(const json_t *end) {
     const bool is_valve = is_true(end, "valve");
-    print_line(end, "state", is_valve ? "valve" : "relay");
-    print_line(end, "command", "command");
-    print_line(end, "answer", "answer");
-    print_line(end, "verdict", "verdict");
-    print_line(end, "load", is_valve ? "flow" : "current");
+    print_line(end, "state", is_valve ? "valve" : "relay", "");
+    print_line(end, "command", "command", "");
+    print_line(end, "answer", "answer", "");
+    print_line(end, "verdict", "verdict", "");
+    print_line(end, "load", is_valve ? "flow" : "current", is_valve ? "" : " A");
     if (is_true(end, "abnormal") || is_true(end, "battery_low") ||
         is_true(end, "keeps_power")) {
         (void)printf("%-12s%s%s%s\n", "says", is_true(end, "abnormal") ? " abnormal" : "",
@@ -145,7 +145,7 @@ enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments) {
         return GW_EXIT_USAGE;
     }
     const json_int_t number = give(options, arguments[0], arguments[1]);
-    json_t *end = number ? await_order(options, number) : NULL;
+    json_t *end = number ? wait_end(options, number) : NULL;
     const enum gw_exit code = end ? tell(options, end) : GW_EXIT_FAILED;
     json_decref(end);
     return code;
