@@ -66,6 +66,7 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_LOCKOUT] = "SELECT strikes, refused, fingerprint FROM lockout WHERE meter = ?",
     [STORE_KEEP_LOCKOUT] = ("INSERT OR REPLACE INTO lockout(meter, strikes, refused, "
                             "fingerprint) VALUES(?, ?, ?, ?)"),
+    [STORE_MARK] = "SELECT value FROM meta WHERE key = ?",
 };
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -389,6 +390,46 @@ enum gw_status store_keep_lockout(struct store *store, const char *meter,
         sqlite3_bind_int64(row, 3, lockout->is_refused);
         sqlite3_bind_int64(row, 4, lockout->fingerprint);
         status = db_run(&store->db, row);
+    }
+    return store_leave(store, is_own, status);
+}
+
+/* Their own corner of a table whose other keys are ours. */
+enum { MARK_KEY_MAX = sizeof "mark/" + STORE_MARK_MAX };
+
+static bool mark_key(const char *key, char out[MARK_KEY_MAX]) {
+    (void)snprintf(out, MARK_KEY_MAX, "mark/%s", key);
+    return strlen(key) <= STORE_MARK_MAX;
+}
+
+enum gw_status store_mark(struct store *store, const char *key, int64_t *value) {
+    char full[MARK_KEY_MAX];
+    sqlite3_stmt *row = store->statements[STORE_MARK];
+    if (!mark_key(key, full)) {
+        return GW_EINVALID;
+    }
+    sqlite3_bind_text(row, 1, full, -1, SQLITE_STATIC);
+    const int code = sqlite3_step(row);
+    enum gw_status status = code == SQLITE_DONE ? GW_NONE : GW_OK;
+    if (code == SQLITE_ROW) {
+        *value = sqlite3_column_int64(row, 0);
+    } else if (code != SQLITE_DONE) {
+        status = db_failed(&store->db, "mark");
+    }
+    sqlite3_reset(row);
+    sqlite3_clear_bindings(row);
+    return status;
+}
+
+enum gw_status store_keep_mark(struct store *store, const char *key, int64_t value) {
+    char full[MARK_KEY_MAX];
+    bool is_own;
+    if (!mark_key(key, full)) {
+        return GW_EINVALID;
+    }
+    enum gw_status status = store_join(store, &is_own);
+    if (status == GW_OK) {
+        status = store_set_meta(store, full, value);
     }
     return store_leave(store, is_own, status);
 }

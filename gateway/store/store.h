@@ -11,6 +11,7 @@
  *   applied   key -> first result                     an order is done once, for ever
  *   point     number <-> (meter, quantity), for ever
  *   identity  meter -> the serial number that belongs there
+ *   mark      key -> a number that must outlive a restart
  *   lockout   meter -> the count that keeps it from being locked by our passwords
  *
  * Everything that is written is written in a transaction:
@@ -138,6 +139,15 @@ MUST_CHECK enum gw_status store_lockout(struct store *store, const char *meter,
 MUST_CHECK enum gw_status store_keep_lockout(struct store *store, const char *meter,
                                              const struct lockout *lockout);
 
+enum { STORE_MARK_MAX = 80 };
+
+/* A number under a key of the caller's, at most STORE_MARK_MAX bytes. GW_NONE: there is none.
+ * GW_EINVALID: the key is too long. */
+MUST_CHECK enum gw_status store_mark(struct store *store, const char *key, int64_t *value);
+
+/* Keeps it, a put. */
+MUST_CHECK enum gw_status store_keep_mark(struct store *store, const char *key, int64_t value);
+
 /* --- readings ---------------------------------------------------------------------------- */
 
 /*
@@ -208,7 +218,12 @@ void store_chain_head(const struct store *store, uint8_t *hash);
 /* --- facts under a key ------------------------------------------------------------------- */
 
 /* Who a key belongs to. The numbers are in the file. */
-enum store_space { STORE_ACCOUNT = 1, STORE_CONDITION = 2, STORE_BILLING = 10, STORE_USAGE = 11 };
+enum store_space {
+    STORE_ACCOUNT = 1,
+    STORE_CONDITION = 2,
+    STORE_BILLING = 10,
+    STORE_USAGE = 11
+};
 
 enum { STORE_BLOB_MAX = 64 * 1024 };
 

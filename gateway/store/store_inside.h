@@ -35,6 +35,7 @@ enum store_statement {
     STORE_GET_APPLIED,
     STORE_LOCKOUT,
     STORE_KEEP_LOCKOUT,
+    STORE_MARK,
     STORE_STATEMENTS
 };
 

@@ -988,3 +988,28 @@ Store_Test(a_reading_that_vanished_from_the_middle_is_said) {
     check_readings(6, 500, 5);
     store_close(store);
 }
+
+Store_Test(a_mark_outlives_a_restart) {
+    char long_key[STORE_MARK_MAX + 2] = {0};
+    int64_t value = 7;
+    memset(long_key, 'k', STORE_MARK_MAX + 1);
+    open_it();
+    cr_expect_eq(store_mark(store, "broadcast/line-1", &value), GW_NONE);
+    cr_expect_eq(value, 7, "written only on OK");
+    cr_expect_eq(store_keep_mark(store, "broadcast/line-1", -NOW_MS), GW_OK);
+    cr_expect_eq(store_keep_mark(store, "broadcast/line-2", 1), GW_OK);
+    cr_expect_eq(store_keep_mark(store, "acked", 12345), GW_OK, "no key of the store's own");
+    cr_expect_eq(store_keep_mark(store, long_key, 1), GW_EINVALID);
+    cr_expect_eq(store_mark(store, long_key, &value), GW_EINVALID);
+    long_key[STORE_MARK_MAX] = '\0';
+    cr_expect_eq(store_keep_mark(store, long_key, 3), GW_OK);
+    reopen();
+    cr_expect_eq(store_mark(store, "broadcast/line-1", &value), GW_OK);
+    cr_expect_eq(value, -NOW_MS);
+    cr_expect_eq(store_keep_mark(store, "broadcast/line-1", 2), GW_OK);
+    cr_expect_eq(store_mark(store, "broadcast/line-1", &value), GW_OK);
+    cr_expect_eq(value, 2);
+    cr_expect_eq(store_mark(store, long_key, &value), GW_OK);
+    cr_expect_eq(store_acked(store), 0);
+    store_close(store);
+}
