@@ -219,6 +219,8 @@ struct bridge {
     /* optional; turns a plan that was set up into one that reads or sets the meter's clock.
      * BRIDGE_ECONFIG: this meter's cannot be set so. */
     enum bridge_status (*clock)(struct plan *plan, const struct meter_clock_order *order);
+    /* with clock; when which correction is allowed */
+    const struct meter_clock_rule *clock_rule;
     /* optional; sorts the points of a model that was read into the order they are asked for */
     void (*prepare)(struct model *model);
     /* optional, both or none; what next and take get as session, one for each bus */

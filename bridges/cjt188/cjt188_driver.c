@@ -150,6 +150,7 @@ const struct bridge cjt188_bridge = {.name = "cjt188",
                                      .frame = cjt188_frame,
                                      .relay = cjt188_relay,
                                      .clock = cjt188_clock,
+                                     .clock_rule = &meter_clock_cjt188,
                                      .prepare = prepare,
                                      .open = open_session,
                                      .close = close_session};

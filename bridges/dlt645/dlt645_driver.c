@@ -172,6 +172,7 @@ const struct bridge dlt645_bridge = {.name = "dlt645",
                                      .frame = dlt645_frame,
                                      .relay = dlt645_relay,
                                      .clock = dlt645_clock,
+                                     .clock_rule = &meter_clock_dlt645,
                                      .prepare = prepare,
                                      .open = open_session,
                                      .close = close_session};

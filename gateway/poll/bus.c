@@ -79,10 +79,10 @@ void bus_emit(struct bus *bus, struct bus_mail *mail) {
 
 size_t bus_mail_bytes(const struct bus_mail *mail) {
     static const size_t sizes[] = {
-        [BUS_READING] = sizeof mail->of.reading, [BUS_METER] = sizeof mail->of.meter,
-        [BUS_LINE] = sizeof mail->of.line,       [BUS_IDENTITY] = sizeof mail->of.identity,
-        [BUS_LOCKOUT] = sizeof mail->of.lockout, [BUS_RELAY] = sizeof mail->of.relay,
-        [BUS_CLOCK] = sizeof mail->of.clock};
+        [BUS_READING] = sizeof mail->of.reading,   [BUS_STATE] = sizeof mail->of.told,
+        [BUS_METER] = sizeof mail->of.meter,       [BUS_LINE] = sizeof mail->of.line,
+        [BUS_IDENTITY] = sizeof mail->of.identity, [BUS_LOCKOUT] = sizeof mail->of.lockout,
+        [BUS_RELAY] = sizeof mail->of.relay,       [BUS_CLOCK] = sizeof mail->of.clock};
     return offsetof(struct bus_mail, of) + sizes[mail->kind];
 }
 

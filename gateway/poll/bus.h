@@ -26,12 +26,19 @@ enum {
 
 enum bus_mail_kind {
     BUS_READING,
+    BUS_STATE,
     BUS_METER,
     BUS_LINE,
     BUS_IDENTITY,
     BUS_LOCKOUT, /* to be stored */
     BUS_RELAY,   /* what became of an order, one mail each */
     BUS_CLOCK
+};
+
+/* What a meter has told of itself, after each poll that has told anything. */
+struct bus_told {
+    uint32_t meter; /* index on its bus */
+    struct meter_state state;
 };
 
 /* How a meter is doing, after each poll. */
@@ -110,6 +117,7 @@ struct bus_mail {
     uint32_t bus; /* bus_config.index */
     union {
         struct reading reading;
+        struct bus_told told;
         struct bus_meter_state meter;
         struct bus_line_state line;
         struct bus_identity identity;

@@ -24,6 +24,24 @@ static void keep_samples(struct bus *bus, struct poll *poll, const struct sample
     }
 }
 
+/* Its status words, and points of the model that say the same: these were put there by
+ * somebody who knows the meter. */
+static void emit_state(struct bus *bus, const struct poll *poll) {
+    const struct model *model = poll->errand.meter->model;
+    struct meter_state state = poll->errand.plan.state;
+    for (size_t i = 0; i < poll->count; i++) {
+        const struct reading *reading = &poll->readings[i];
+        const struct meter_state told =
+            meter_state_of(model->points[reading->point].quantity, reading->value_micro);
+        state = meter_state_over(&state, &told);
+    }
+    if (state.known) {
+        struct bus_mail mail = {.kind = BUS_STATE,
+                                .of.told = {.meter = poll->errand.index, .state = state}};
+        bus_emit(bus, &mail);
+    }
+}
+
 /* Gives out what the poll has read, when it is certain whose it is. */
 static void emit_readings(struct bus *bus, const struct poll *poll) {
     const struct plan *plan = &poll->errand.plan;
@@ -34,6 +52,7 @@ static void emit_readings(struct bus *bus, const struct poll *poll) {
         struct bus_mail mail = {.kind = BUS_READING, .of.reading = poll->readings[i]};
         bus_emit(bus, &mail);
     }
+    emit_state(bus, poll);
 }
 
 /* --- whose it is -------------------------------------------------------------------------- */

@@ -143,6 +143,10 @@ static void take_mail(void *context, const struct bus_mail *mail) {
         FUZZ_CHECK(!*meters[mail->of.identity.meter].serial);
         strcpy(learnt[mail->of.identity.meter], mail->of.identity.serial);
         break;
+    case BUS_STATE:
+        FUZZ_CHECK(mail->of.told.meter < METERS && mail->of.told.state.known != 0);
+        FUZZ_CHECK((mail->of.told.state.bits & ~mail->of.told.state.known) == 0);
+        break;
     case BUS_METER:
         FUZZ_CHECK(mail->of.meter.meter < METERS);
         FUZZ_CHECK(mail->of.meter.failed <= mail->of.meter.polls);

@@ -312,6 +312,10 @@ static void take_mail(void *context, const struct bus_mail *mail) {
         FUZZ_CHECK(mail->of.identity.meter < METERS && !*learnt[mail->of.identity.meter]);
         strcpy(learnt[mail->of.identity.meter], mail->of.identity.serial);
         break;
+    case BUS_STATE:
+        FUZZ_CHECK(mail->of.told.meter < METERS && mail->of.told.state.known != 0);
+        FUZZ_CHECK((mail->of.told.state.bits & ~mail->of.told.state.known) == 0);
+        break;
     case BUS_METER:
         FUZZ_CHECK(mail->of.meter.meter < METERS);
         FUZZ_CHECK(mail->of.meter.failed <= mail->of.meter.polls);
