@@ -14,12 +14,10 @@ enum { REPLAY_STEP = 500, LOOK_BACK = 200 };
 /* --- news -------------------------------------------------------------------------------- */
 
 const char *billing_news_text(enum billing_news_kind kind) {
-    static const char *const texts[] = {[BILLING_JUMP] = "IMPLAUSIBLE_JUMP",
-                                        [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
-                                        [BILLING_ROLLOVER] = "ROLLOVER",
-                                        [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
-                                        [BILLING_SAFE_MODE] = "SAFE_MODE",
-                                        [BILLING_UNRATED] = "UNRATED"};
+    static const char *const texts[] = {
+        [BILLING_JUMP] = "IMPLAUSIBLE_JUMP", [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
+        [BILLING_ROLLOVER] = "ROLLOVER",     [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
+        [BILLING_SAFE_MODE] = "SAFE_MODE",   [BILLING_UNRATED] = "UNRATED"};
     return texts[kind];
 }
 
@@ -33,8 +31,7 @@ void billing_stop(struct billing *billing, const char *why) {
     if (!billing->is_safe) {
         billing->is_safe = true;
         log_error("no money is posted any more", "reason=\"%s\"", why);
-        billing_tell(billing,
-                     &(struct billing_news){.kind = BILLING_SAFE_MODE, .why = why});
+        billing_tell(billing, &(struct billing_news){.kind = BILLING_SAFE_MODE, .why = why});
     }
 }
 

@@ -31,9 +31,9 @@ enum billing_news_kind {
     BILLING_JUMP,
     BILLING_BACKWARDS,
     BILLING_ROLLOVER,
-    BILLING_NEGATIVE,      /* a reversal took the balance below zero */
+    BILLING_NEGATIVE,  /* a reversal took the balance below zero */
     BILLING_SAFE_MODE, /* no money is posted any more */
-    BILLING_UNRATED        /* no tariff or price: what is used waits for one */
+    BILLING_UNRATED    /* no tariff or price: what is used waits for one */
 };
 /* "IMPLAUSIBLE_JUMP": the name of its event. */
 const char *billing_news_text(enum billing_news_kind kind);

@@ -40,6 +40,7 @@ void plan_resolve(struct billing_plan *plan, struct doc *doc, const struct site 
     for (size_t i = 0; i < plan->account_count; i++) {
         check_twice(&resolver, i);
     }
+    plan_resolve_zone(&resolver);
     if (plan->account_count > 0) {
         plan_resolve_books(&resolver);
         plan_resolve_meters(&resolver);

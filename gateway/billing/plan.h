@@ -67,7 +67,7 @@ struct plan_book {
 struct billing_plan {
     char zone_name[ZONE_NAME_MAX + 1];
     char folder[PLAN_FOLDER_MAX + 1]; /* of tariff files */
-    struct zone_file *zone;           /* NULL: no accounts, no zone */
+    struct zone_file *zone;           /* NULL: none is named */
     size_t day_count;
     struct marked_day days[TARIFFS_DAYS_MAX]; /* of all documents, rising */
     int64_t max_backdate_ms; /* how far back a document that came late may raise a price */

@@ -9,13 +9,15 @@
 
 enum { NAMES_BYTES = 200 };
 
-static void load_zone(const struct plan_resolver *resolver) {
+void plan_resolve_zone(const struct plan_resolver *resolver) {
     struct billing_plan *plan = resolver->plan;
     const doc_node *section = doc_get(resolver->doc, doc_root(resolver->doc), "gateway");
     if (!*plan->zone_name) {
-        doc_fault(resolver->doc, section,
-                  "zone: is missing, and days and bands are local: name one such as "
-                  "Europe/London");
+        if (plan->account_count > 0) {
+            doc_fault(resolver->doc, section,
+                      "zone: is missing, and days and bands are local: name one such as "
+                      "Europe/London");
+        }
         return;
     }
     if (zone_file_load(plan->zone_name, &plan->zone) != GW_OK) {
@@ -225,7 +227,6 @@ static void mark_days(const struct plan_resolver *resolver) {
 void plan_resolve_books(const struct plan_resolver *resolver) {
     struct billing_plan *plan = resolver->plan;
     struct tariff_folder folder;
-    load_zone(resolver);
     tariffs_load_folder(plan->folder, doc_faults(resolver->doc), &folder);
     for (size_t i = 0; i < plan->account_count; i++) {
         resolve_account(resolver, &folder, &plan->accounts[i]);

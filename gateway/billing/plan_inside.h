@@ -17,7 +17,9 @@ struct plan_resolver {
 void plan_fault(const struct plan_resolver *resolver, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Zone, tariff files, books of the accounts, marked dates. */
+/* The zone, where one is named or needed. */
+void plan_resolve_zone(const struct plan_resolver *resolver);
+/* Tariff files, books of the accounts, marked dates. */
 void plan_resolve_books(const struct plan_resolver *resolver);
 /* Registers, utilities and shares; books are known by then. */
 void plan_resolve_meters(const struct plan_resolver *resolver);

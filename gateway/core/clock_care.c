@@ -10,7 +10,7 @@ enum {
     AGAIN_MS = 3600000, /* between two rounds at least */
     RETRY_MS = 600000,  /* while nobody knows the time */
     PACE_MS = 1000,     /* between two tasks: polls go on */
-    CHECK_MS = 60000,   /* from setting to reading again */
+    CHECK_MS = 10000,   /* from setting to reading again */
     TASK_MAX_MS = 600000
 };
 

@@ -3,7 +3,7 @@
  * Looks after the clocks of one bus's meters: a round a day, at a quiet time of night, one
  * transaction at a time.
  *
- *   read all --> broadcast once --> write one by one --> a minute --> read again what was set
+ *   read all --> broadcast once --> write one by one --> a moment --> read again what was set
  *
  * Clocks are judged and set only while ours is synchronised; they are read without it too, so
  * that they can tell the time (clock_median.h). What is allowed when is the protocol's rule

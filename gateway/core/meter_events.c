@@ -25,6 +25,7 @@ static const struct row {
     {METER_EVENT_BATTERY_LOW, METER_BATTERY_LOW},
     {METER_EVENT_BATTERY_LOW, METER_CLOCK_BATTERY_LOW},
     {METER_EVENT_BATTERY_LOW, METER_BACKUP_BATTERY_LOW},
+    {METER_EVENT_CLOCK_DRIFT, METER_CLOCK_WRONG},
 };
 
 const char *meter_event_name(enum meter_event_code code) {
@@ -34,6 +35,14 @@ const char *meter_event_name(enum meter_event_code code) {
 #undef X
     };
     return names[code];
+}
+
+uint64_t meter_event_bits(void) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        bits |= meter_mask(rows[i].bit);
+    }
+    return bits;
 }
 
 static bool is_raised(const struct meter_state *state, enum meter_event_code code) {
@@ -84,8 +93,9 @@ static struct meter_state with_mismatch(struct meter_watch *watch,
     return state;
 }
 
-void meter_watch_init(struct meter_watch *watch) {
-    *watch = (struct meter_watch){0};
+void meter_watch_init(struct meter_watch *watch, uint64_t bits) {
+    const uint64_t kept = bits & meter_event_bits();
+    *watch = (struct meter_watch){.state = {.known = kept, .bits = kept}};
 }
 
 size_t meter_watch_take(struct meter_watch *watch, const struct meter_state *told,

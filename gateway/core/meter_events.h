@@ -25,7 +25,8 @@
     X(MAGNET)                                                                                  \
     X(REVERSE_FLOW)                                                                            \
     X(PHASE_LOSS)                                                                              \
-    X(BATTERY_LOW)
+    X(BATTERY_LOW)                                                                             \
+    X(CLOCK_DRIFT)
 
 enum meter_event_code {
 #define X(name) METER_EVENT_##name,
@@ -36,6 +37,9 @@ enum meter_event_code {
 
 /* "BATTERY_LOW". Static, never NULL. */
 const char *meter_event_name(enum meter_event_code code);
+
+/* The bits that raise an event: what must outlive a restart, so that none is raised twice. */
+uint64_t meter_event_bits(void);
 
 struct meter_event {
     enum meter_event_code code;
@@ -51,7 +55,7 @@ enum { METER_RELAY_LATE_MS = 30000 };
 
 /* What is kept of a meter between two polls. */
 struct meter_watch {
-    struct meter_state state; /* METER_RELAY_MISMATCH is this file's own */
+    struct meter_state state; /* METER_RELAY_MISMATCH is of this file's finding */
     /* The caller's: somebody at the meter is to close its relay. Until then it is open though
      * ordered closed, and nothing is wrong. */
     bool is_permitted;
@@ -59,8 +63,9 @@ struct meter_watch {
     int64_t differs_ms;
 };
 
-/* Nothing is known. */
-void meter_watch_init(struct meter_watch *watch);
+/* bits: those of meter_event_bits that were set when last heard of; 0 = none. Nothing else is
+ * known. */
+void meter_watch_init(struct meter_watch *watch, uint64_t bits);
 
 /* Takes what a poll has told, now_ms on the monotonic clock. Returns how many events. */
 size_t meter_watch_take(struct meter_watch *watch, const struct meter_state *told,

@@ -94,6 +94,9 @@ static void take_bus_mail(struct hub *hub, const struct bus_mail *mail) {
     case BUS_READING:
         take_reading(hub, bus, &mail->of.reading);
         break;
+    case BUS_STATE:
+        hub_meter_told(hub, bus, &bus->meters[mail->of.told.meter], &mail->of.told.state);
+        break;
     case BUS_METER:
         bus->meters[mail->of.meter.meter].was_polled = true;
         bus->meters[mail->of.meter.meter].state = mail->of.meter;
@@ -150,6 +153,7 @@ static void every_second(struct hub *hub) {
         return;
     }
     hub_conditions_second(hub);
+    hub_clock_second(hub);
     hub_uplink_second(hub);
 }
 
@@ -224,6 +228,7 @@ static enum gw_status start_buses(struct hub *hub) {
     for (uint32_t i = 0; status == GW_OK && i < site->bus_count; i++) {
         status = hub_bus_open(hub, hub->settings, &site->buses[i]);
     }
+    hub_clock_renew(hub);
     return status;
 }
 
@@ -317,6 +322,7 @@ void hub_free(struct hub *hub) {
     for (size_t i = 0; i < SITE_BUSES_MAX; i++) {
         free(hub->buses[i].meters);
         free(hub->buses[i].points);
+        free(hub->buses[i].clocks);
         settings_free(hub->retired[i]);
     }
     settings_free(hub->settings);

@@ -54,7 +54,8 @@ static enum gw_status make_room(struct hub_bus *bus) {
     }
     bus->meters = calloc(bus->site->meter_count + 1, sizeof *bus->meters);
     bus->points = calloc(bus->point_count + 1, sizeof *bus->points);
-    return bus->meters && bus->points ? GW_OK : GW_ENOMEM;
+    bus->clocks = calloc(bus->site->meter_count + 1, sizeof *bus->clocks);
+    return bus->meters && bus->points && bus->clocks ? GW_OK : GW_ENOMEM;
 }
 
 /* Every point of every meter of the bus, as the store wants them named. */
@@ -101,9 +102,18 @@ static enum gw_status load_serials(struct hub *hub, const struct hub_bus *bus,
     return status;
 }
 
+static enum gw_status load_meters(struct hub *hub, struct hub_bus *bus) {
+    enum gw_status status = GW_OK;
+    for (size_t m = 0; status == GW_OK && m < bus->site->meter_count; m++) {
+        status = hub_meter_load(hub, &bus->meters[m]);
+    }
+    return status == GW_OK ? hub_clock_open(hub, bus) : status;
+}
+
 static void clear(struct hub_bus *bus) {
     free(bus->meters);
     free(bus->points);
+    free(bus->clocks);
     *bus = (struct hub_bus){0};
 }
 
@@ -111,6 +121,7 @@ static enum gw_status fill(struct hub *hub, struct hub_bus *bus, uint32_t index)
     char(*serials)[BRIDGE_SERIAL_MAX + 1] = NULL;
     enum gw_status status = make_room(bus);
     status = status == GW_OK ? number_points(hub, bus) : status;
+    status = status == GW_OK ? load_meters(hub, bus) : status;
     status = status == GW_OK ? load_serials(hub, bus, &serials) : status;
     if (status == GW_OK) {
         const struct poller_config config = {.index = index,

@@ -181,6 +181,13 @@ static void end_order(struct hub *hub, struct hub_bus *bus, const struct bus_mai
         log_relay(bus, &mail->of.relay);
     }
     bus->meters[end->meter].is_ordered = false;
+    if (!is_relay) { /* nobody asks for it later: its room is for relays' */
+        if (order) {
+            *order = (struct hub_order){0};
+        }
+        hub_clock_took(hub, bus, &mail->of.clock);
+        return;
+    }
     if (order) {
         order->is_over = true;
         order->end = *mail;

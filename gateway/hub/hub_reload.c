@@ -145,6 +145,7 @@ static void apply(struct hub *hub, struct settings *settings) {
     store_configure(hub->store, &settings->store);
     log_set_level((enum log_level)settings->log_level);
     open_new(hub, settings);
+    hub_clock_renew(hub); /* before the old zone goes */
     retire(hub, old);
     hub_uplink_renew(hub);
     log_info("configuration is in force", "buses=%zu meters=%zu", settings->site.bus_count,

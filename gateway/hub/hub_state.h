@@ -10,6 +10,8 @@
 #include "bridges/base/clock.h"
 #include "gateway/base/mailbox.h"
 #include "gateway/billing/billing.h"
+#include "gateway/core/clock_care.h"
+#include "gateway/core/meter_events.h"
 #include "gateway/hub/hub.h"
 #include "gateway/poll/poll.h"
 #include "gateway/settings/settings.h"
@@ -47,6 +49,7 @@ struct hub_meter {
     struct hub_point *points; /* one for each point of its model */
     bool was_polled;
     struct bus_meter_state state;
+    struct meter_watch watch;
     bool is_ordered; /* an order to it is in hand: there is one at a time */
     struct hub_condition lost;
     struct hub_condition wrong;
@@ -65,9 +68,11 @@ struct hub_bus {
     const struct site_bus *site;
     const struct settings *owner; /* whose site it is: lives as long as the bus */
     struct poller *poller;
-    bool has_ended;           /* its thread: nothing can be told to it any more */
-    struct hub_meter *meters; /* one for each of the site's */
-    struct hub_point *points; /* of all meters, in order */
+    bool has_ended;             /* its thread: nothing can be told to it any more */
+    struct hub_meter *meters;   /* one for each of the site's */
+    struct clock_meter *clocks; /* likewise */
+    struct clock_care care;     /* zone NULL: nothing is done about clocks */
+    struct hub_point *points;   /* of all meters, in order */
     size_t point_count;
     struct bus_line_state state;
 };
@@ -90,6 +95,8 @@ struct hub {
     struct hub_bus buses[SITE_BUSES_MAX];
     uint64_t next_order; /* its number; from the time of the start, so that none comes twice */
     struct hub_order orders[HUB_ORDERS_MAX];
+
+    int64_t votes_ms[SITE_BUSES_MAX * SITE_BUS_METERS_MAX]; /* of clocks, work space */
 
     struct store *store;
     size_t pending_count;
@@ -195,6 +202,20 @@ void hub_outbox_resend(struct hub *hub, const char *topic,
 void hub_uplink_pump(struct hub *hub);
 /* When the next message of a backlog may go. */
 int64_t hub_uplink_due_us(const struct hub *hub);
+
+/* hub_meter.c: what was raised before the start. */
+MUST_CHECK enum gw_status hub_meter_load(struct hub *hub, struct hub_meter *meter);
+/* Takes a part of what is known of a meter, and tells what is new about it. */
+void hub_meter_told(struct hub *hub, const struct hub_bus *bus, struct hub_meter *meter,
+                    const struct meter_state *state);
+
+/* hub_clock.c: the clocks of a bus whose meters were loaded. */
+MUST_CHECK enum gw_status hub_clock_open(struct hub *hub, struct hub_bus *bus);
+/* The zone of the settings in force counts for all buses. */
+void hub_clock_renew(struct hub *hub);
+void hub_clock_second(struct hub *hub);
+/* A clock order is over. */
+void hub_clock_took(struct hub *hub, struct hub_bus *bus, const struct bus_clock *clock);
 
 /* hub_uplink.c */
 MUST_CHECK enum gw_status hub_uplink_start(struct hub *hub);

@@ -52,6 +52,17 @@ static json_t *values_of(const struct hub_meter *meter) {
     return values;
 }
 
+/* What it says of itself, and what was found out about it. */
+static json_t *flags_of(const struct hub_meter *meter) {
+    json_t *flags = json_array();
+    for (unsigned bit = 0; bit < METER_BITS_MAX; bit++) {
+        if (meter->watch.state.bits >> bit & 1) {
+            json_array_append_new(flags, json_string(meter_bit_name(bit)));
+        }
+    }
+    return flags;
+}
+
 static int64_t last_ms(const struct hub_meter *meter) {
     int64_t newest_ms = 0;
     for (size_t i = 0; i < meter->site->model->point_count; i++) {
@@ -63,7 +74,12 @@ static int64_t last_ms(const struct hub_meter *meter) {
     return newest_ms;
 }
 
-static json_t *describe_meter(const struct hub_meter *meter) {
+static json_t *describe_clock(const struct clock_meter *clock) {
+    return clock->has_error && clock->error_s != CLOCK_NO_TIME ? json_integer(clock->error_s)
+                                                               : json_null();
+}
+
+static json_t *describe_meter(const struct hub_meter *meter, const struct clock_meter *clock) {
     const char *word = !meter->was_polled      ? "new"
                        : meter->state.is_wrong ? "wrong-meter"
                        : meter->state.is_lost  ? "lost"
@@ -78,6 +94,8 @@ static json_t *describe_meter(const struct hub_meter *meter) {
     json_object_set_new(out, "missed", integer(meter->state.missed));
     json_object_set_new(out, "invalid", integer(meter->state.invalid));
     json_object_set_new(out, "last_ms", json_integer(last_ms(meter)));
+    json_object_set_new(out, "flags", flags_of(meter));
+    json_object_set_new(out, "clock_error_s", describe_clock(clock));
     json_object_set_new(out, "values", values_of(meter));
     return out;
 }
@@ -87,7 +105,7 @@ static json_t *describe_bus(const struct hub *hub, const struct hub_bus *bus) {
     json_t *out = json_object();
     json_t *meters = json_array();
     for (size_t i = 0; i < bus->site->meter_count; i++) {
-        json_array_append_new(meters, describe_meter(&bus->meters[i]));
+        json_array_append_new(meters, describe_meter(&bus->meters[i], &bus->clocks[i]));
     }
     json_object_set_new(out, "id", json_string(bus->site->id));
     json_object_set_new(out, "line", json_string(bus->site->line.path));

@@ -47,8 +47,10 @@ static const struct field gateway_fields[] = {
     {"log_level", FIELD_CHOICE, offsetof(struct settings, log_level), "info", 0, 0,
      "what is logged", LOG_LEVELS, NULL, NULL},
     {"zone", FIELD_TEXT, offsetof(struct settings, plan.zone_name), "", 0, ZONE_NAME_MAX,
-     "IANA time zone of the site, such as Europe/London; needed for accounts", NULL, NULL,
-     NULL},
+     "time zone of the site and its meters, such as Europe/London; needed for accounts; empty "
+     "= "
+     "meters' clocks are left alone",
+     NULL, NULL, NULL},
     {"tariffs", FIELD_TEXT, offsetof(struct settings, plan.folder),
      "/usr/share/metergate/tariffs", 1, PLAN_FOLDER_MAX, "folder of tariff files", NULL, NULL,
      NULL},

@@ -118,10 +118,11 @@ static bool write_gateway(struct lab *lab) {
     lab_store_path(lab, store);
     (void)fprintf(file,
                   "gateway: {operator: lab, site: house, id: gw-1, models: %s, log_level: "
-                  "error}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
+                  "error, zone: \"%s\"}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
                   "sync:\n  broker: mqtt://127.0.0.1\n  plaintext_on_loopback: true\n"
                   "  backfill_delay: 10s\n",
-                  lab->config.models, store, lab->config.gateway);
+                  lab->config.models, lab->config.zone ? lab->config.zone : "", store,
+                  lab->config.gateway);
     write_key(lab, file);
     write_buses(lab, file);
     return fclose(file) == 0;

@@ -39,6 +39,7 @@ struct lab_config {
     int64_t period_s;
     const char *script;  /* of the simulator (sim_building.h), "" = none */
     const char *gateway; /* further lines of the gateway's section "store", "" = none */
+    const char *zone;    /* of the building, NULL = none */
     const char *store;   /* where the databases are; NULL = in the folder */
     const char *mirror;
     int64_t start_us; /* when it begins: later than what its databases know */

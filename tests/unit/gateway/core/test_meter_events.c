@@ -73,7 +73,7 @@ struct poll {
 
 static void live(const struct poll *polls, size_t count, bool is_permitted) {
     struct meter_watch watch;
-    meter_watch_init(&watch);
+    meter_watch_init(&watch, 0);
     watch.is_permitted = is_permitted;
     for (size_t i = 0; i < count; i++) {
         const struct meter_state told = {M(RELAY_OPEN) | M(RELAY_ORDERED_OPEN), polls[i].bits};
@@ -122,12 +122,26 @@ Test(meter_events, a_poll_that_tells_the_relay_alone_says_nothing_of_the_order) 
     static const struct meter_state alone = {M(RELAY_OPEN), M(RELAY_OPEN)};
     struct meter_event out[METER_EVENTS];
     struct meter_watch watch;
-    meter_watch_init(&watch);
+    meter_watch_init(&watch, 0);
     for (int64_t now_ms = 0; now_ms < 300000; now_ms += POLL_MS) {
         cr_expect_eq(meter_watch_take(&watch, &alone, now_ms, out), 0);
     }
     cr_expect(meter_is(&watch.state, METER_RELAY_OPEN));
     cr_expect_not(meter_knows(&watch.state, METER_RELAY_MISMATCH));
+}
+
+Test(meter_events, what_was_raised_before_a_restart_is_not_raised_again) {
+    static const struct meter_state low = {M(BATTERY_LOW) | M(COVER_OPEN), M(BATTERY_LOW)};
+    struct meter_event out[METER_EVENTS];
+    struct meter_watch watch;
+    meter_watch_init(&watch, M(BATTERY_LOW) | M(MAGNET) | M(RELAY_OPEN));
+    cr_expect_not(meter_knows(&watch.state, METER_RELAY_OPEN), "no event, nothing is kept");
+    cr_expect_eq(meter_watch_take(&watch, &low, 0, out), 0);
+    cr_expect_eq(watch.state.bits & meter_event_bits(), M(BATTERY_LOW) | M(MAGNET));
+    const struct meter_state good = {M(BATTERY_LOW) | M(MAGNET), M(MAGNET)};
+    cr_assert_eq(meter_watch_take(&watch, &good, 0, out), 1);
+    cr_expect_eq(out[0].code, METER_EVENT_BATTERY_LOW);
+    cr_expect_not(out[0].is_raised);
 }
 
 /* --- what must hold ---------------------------------------------------------------------- */
@@ -152,7 +166,7 @@ Test(meter_events, codes_are_raised_and_cleared_in_turn) {
         bool raised[METER_EVENTS] = {false};
         struct meter_watch watch;
         struct meter_event out[METER_EVENTS];
-        meter_watch_init(&watch);
+        meter_watch_init(&watch, 0);
         for (int64_t step = 0; step < STEPS; step++) {
             const struct meter_state told = some_state();
             const size_t count = meter_watch_take(&watch, &told, step * POLL_MS, out);
