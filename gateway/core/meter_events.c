@@ -37,8 +37,8 @@ const char *meter_event_name(enum meter_event_code code) {
     return names[code];
 }
 
-uint64_t meter_event_bits(void) {
-    uint64_t bits = 0;
+static uint64_t kept_bits(void) {
+    uint64_t bits = meter_mask(METER_PERMITTED);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         bits |= meter_mask(rows[i].bit);
     }
@@ -69,10 +69,16 @@ size_t meter_events(const struct meter_state *before, const struct meter_state *
 
 /* --- relay and order --------------------------------------------------------------------- */
 
+static void set_bit(struct meter_state *state, enum meter_bit bit, bool is_set) {
+    state->known |= meter_mask(bit);
+    state->bits &= ~meter_mask(bit);
+    state->bits |= is_set ? meter_mask(bit) : 0;
+}
+
 static bool is_as_ordered(const struct meter_watch *watch, const struct meter_state *told) {
     const bool is_open = meter_is(told, METER_RELAY_OPEN);
     const bool should_open = meter_is(told, METER_RELAY_ORDERED_OPEN);
-    return is_open == should_open || (is_open && watch->is_permitted);
+    return is_open == should_open || (is_open && meter_is(&watch->state, METER_PERMITTED));
 }
 
 /* Adds what the poll says of relay and order together; a poll that tells only one of them says
@@ -86,16 +92,25 @@ static struct meter_state with_mismatch(struct meter_watch *watch,
     const bool differs = !is_as_ordered(watch, told);
     watch->differs_ms = watch->differs ? watch->differs_ms : now_ms;
     watch->differs = differs;
-    state.known |= meter_mask(METER_RELAY_MISMATCH);
-    if (differs && now_ms - watch->differs_ms > METER_RELAY_LATE_MS) {
-        state.bits |= meter_mask(METER_RELAY_MISMATCH);
+    set_bit(&state, METER_RELAY_MISMATCH,
+            differs && now_ms - watch->differs_ms > METER_RELAY_LATE_MS);
+    if (!meter_is(told, METER_RELAY_OPEN)) {
+        set_bit(&state, METER_PERMITTED, false);
     }
     return state;
 }
 
 void meter_watch_init(struct meter_watch *watch, uint64_t bits) {
-    const uint64_t kept = bits & meter_event_bits();
+    const uint64_t kept = bits & kept_bits();
     *watch = (struct meter_watch){.state = {.known = kept, .bits = kept}};
+}
+
+uint64_t meter_watch_bits(const struct meter_watch *watch) {
+    return watch->state.bits & kept_bits();
+}
+
+void meter_watch_ordered(struct meter_watch *watch, bool is_permitted) {
+    set_bit(&watch->state, METER_PERMITTED, is_permitted);
 }
 
 size_t meter_watch_take(struct meter_watch *watch, const struct meter_state *told,

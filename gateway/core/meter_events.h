@@ -38,9 +38,6 @@ enum meter_event_code {
 /* "BATTERY_LOW". Static, never NULL. */
 const char *meter_event_name(enum meter_event_code code);
 
-/* The bits that raise an event: what must outlive a restart, so that none is raised twice. */
-uint64_t meter_event_bits(void);
-
 struct meter_event {
     enum meter_event_code code;
     bool is_raised; /* else it is cleared */
@@ -53,19 +50,25 @@ size_t meter_events(const struct meter_state *before, const struct meter_state *
 /* A relay that is not as ordered for longer is a fault of the contactor (CUTOFF 5.4). */
 enum { METER_RELAY_LATE_MS = 30000 };
 
-/* What is kept of a meter between two polls. */
+/*
+ * What is kept of a meter between two polls. METER_RELAY_MISMATCH in its state is of this
+ * file's finding; METER_PERMITTED stands until the relay is closed or is ordered otherwise:
+ * until then it is open though ordered closed, and nothing is wrong.
+ */
 struct meter_watch {
-    struct meter_state state; /* METER_RELAY_MISMATCH is of this file's finding */
-    /* The caller's: somebody at the meter is to close its relay. Until then it is open though
-     * ordered closed, and nothing is wrong. */
-    bool is_permitted;
+    struct meter_state state;
     bool differs; /* relay and order, since */
     int64_t differs_ms;
 };
 
-/* bits: those of meter_event_bits that were set when last heard of; 0 = none. Nothing else is
- * known. */
+/* bits: what meter_watch_bits gave when last heard of; 0 = none. Nothing else is known. */
 void meter_watch_init(struct meter_watch *watch, uint64_t bits);
+
+/* What must outlive a restart, so that nothing is raised twice. */
+uint64_t meter_watch_bits(const struct meter_watch *watch);
+
+/* An order to its relay has gone out: to let somebody at the meter close it, or another. */
+void meter_watch_ordered(struct meter_watch *watch, bool is_permitted);
 
 /* Takes what a poll has told, now_ms on the monotonic clock. Returns how many events. */
 size_t meter_watch_take(struct meter_watch *watch, const struct meter_state *told,

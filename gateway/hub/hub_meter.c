@@ -26,8 +26,8 @@ enum gw_status hub_meter_load(struct hub *hub, struct hub_meter *meter) {
 static void keep(struct hub *hub, const struct hub_meter *meter) {
     char key[STORE_MARK_MAX];
     key_of(meter, key);
-    const uint64_t bits = meter->watch.state.bits & meter_event_bits();
-    const enum gw_status status = store_keep_mark(hub->store, key, (int64_t)bits);
+    const int64_t bits = (int64_t)meter_watch_bits(&meter->watch);
+    const enum gw_status status = store_keep_mark(hub->store, key, bits);
     if (status != GW_OK && status != GW_ENOSPACE) {
         hub_storage_failed(hub, status);
     }
@@ -43,12 +43,28 @@ static void tell(const struct hub_bus *bus, const struct hub_meter *meter,
 void hub_meter_told(struct hub *hub, const struct hub_bus *bus, struct hub_meter *meter,
                     const struct meter_state *state) {
     struct meter_event events[METER_EVENTS];
+    const uint64_t before = meter_watch_bits(&meter->watch);
     const size_t count =
         meter_watch_take(&meter->watch, state, clock_mono_ms(hub->clock), events);
     for (size_t i = 0; i < count; i++) {
         tell(bus, meter, &events[i]);
     }
-    if (count > 0) {
+    if (meter_watch_bits(&meter->watch) != before) {
+        keep(hub, meter);
+    }
+}
+
+/* An order that nobody has heard of may have been done. */
+void hub_meter_ordered(struct hub *hub, struct hub_meter *meter,
+                       const struct bus_relay *relay) {
+    const bool went_out =
+        relay->outcome.answer == RELAY_ACKNOWLEDGED || relay->outcome.answer == RELAY_NO_ANSWER;
+    const uint64_t before = meter_watch_bits(&meter->watch);
+    if (went_out && (relay->action == RELAY_PERMIT || relay->action == RELAY_OPEN ||
+                     relay->action == RELAY_CLOSE)) {
+        meter_watch_ordered(&meter->watch, relay->action == RELAY_PERMIT);
+    }
+    if (meter_watch_bits(&meter->watch) != before) {
         keep(hub, meter);
     }
 }

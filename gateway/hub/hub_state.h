@@ -209,6 +209,9 @@ MUST_CHECK enum gw_status hub_meter_load(struct hub *hub, struct hub_meter *mete
 void hub_meter_told(struct hub *hub, const struct hub_bus *bus, struct hub_meter *meter,
                     const struct meter_state *state);
 
+/* An order to its relay is over. */
+void hub_meter_ordered(struct hub *hub, struct hub_meter *meter, const struct bus_relay *relay);
+
 /* hub_clock.c: the clocks of a bus whose meters were loaded. */
 MUST_CHECK enum gw_status hub_clock_open(struct hub *hub, struct hub_bus *bus);
 /* The zone of the settings in force counts for all buses. */

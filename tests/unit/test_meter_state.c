@@ -22,7 +22,7 @@ Test(meter_state, every_bit_has_one_name) {
             cr_expect(!meter_bit_name(b) || strcmp(name, meter_bit_name(b)) != 0, "%s", name);
         }
     }
-    cr_expect_eq(named, 45);
+    cr_expect_eq(named, 46);
     cr_expect_null(meter_bit_name(METER_BITS_MAX));
     cr_expect_str_eq(meter_bit_name(METER_RELAY_OPEN), "relay_open");
 }

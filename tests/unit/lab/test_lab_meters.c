@@ -80,7 +80,7 @@ static const struct hub_bus *bus(void) {
 }
 
 static uint64_t events_of(size_t meter) {
-    return bus()->meters[meter].watch.state.bits & meter_event_bits();
+    return meter_watch_bits(&bus()->meters[meter].watch);
 }
 
 static void note(size_t meter) {
@@ -309,4 +309,25 @@ Test(lab_meters, a_relay_that_sticks_is_told_after_half_a_minute, .fini = finish
                  why);
     run(60);
     EXPECT_TOLD("+relay_mismatch/1 -relay_mismatch/1");
+}
+
+Test(lab_meters, a_relay_that_waits_for_its_button_is_as_it_should_be, .fini = finish) {
+    uint64_t number;
+    const char *why = "";
+    build("writes: true", POLL_S, "simulation: [{meter: second, button: 10m}]\n");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    lab->is_synced = false;
+    run(30);
+    cr_assert_eq(hub_order_relay(lab->hub, "second", RELAY_OPEN, &number, &why), GW_OK);
+    run(90);
+    cr_assert_eq(hub_order_relay(lab->hub, "second", RELAY_PERMIT, &number, &why), GW_OK, "%s",
+                 why);
+    run(300);
+    EXPECT_TOLD("+permitted/1");
+    lab_stop_gateway(lab);
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    run(120);
+    EXPECT_TOLD("+permitted/1");
+    run(300);
+    EXPECT_TOLD("+permitted/1 -permitted/1");
 }

@@ -74,7 +74,7 @@ struct poll {
 static void live(const struct poll *polls, size_t count, bool is_permitted) {
     struct meter_watch watch;
     meter_watch_init(&watch, 0);
-    watch.is_permitted = is_permitted;
+    meter_watch_ordered(&watch, is_permitted);
     for (size_t i = 0; i < count; i++) {
         const struct meter_state told = {M(RELAY_OPEN) | M(RELAY_ORDERED_OPEN), polls[i].bits};
         struct meter_event out[METER_EVENTS];
@@ -118,6 +118,29 @@ Test(meter_events, a_relay_that_waits_for_its_button_is_no_fault) {
     live(sticks, COUNT_OF(sticks), true); /* permitted or not: it should be open */
 }
 
+/* The button was pressed, and later the relay opens though nobody has ordered it. */
+Test(meter_events, a_permission_ends_when_the_relay_is_closed) {
+    static const struct poll polls[] = {
+        {0, M(RELAY_OPEN), 0, false},      {100000, 0, 0, false},
+        {200000, M(RELAY_OPEN), 0, false}, {230000, M(RELAY_OPEN), 0, false},
+        {230001, M(RELAY_OPEN), 1, true},
+    };
+    live(polls, COUNT_OF(polls), true);
+}
+
+Test(meter_events, a_permission_outlives_a_restart) {
+    static const struct meter_state open = {M(RELAY_OPEN) | M(RELAY_ORDERED_OPEN),
+                                            M(RELAY_OPEN)};
+    struct meter_event out[METER_EVENTS];
+    struct meter_watch before;
+    struct meter_watch after;
+    meter_watch_init(&before, 0);
+    meter_watch_ordered(&before, true);
+    meter_watch_init(&after, meter_watch_bits(&before));
+    cr_expect_eq(meter_watch_take(&after, &open, 0, out), 0);
+    cr_expect_eq(meter_watch_take(&after, &open, 3600000, out), 0);
+}
+
 Test(meter_events, a_poll_that_tells_the_relay_alone_says_nothing_of_the_order) {
     static const struct meter_state alone = {M(RELAY_OPEN), M(RELAY_OPEN)};
     struct meter_event out[METER_EVENTS];
@@ -137,7 +160,7 @@ Test(meter_events, what_was_raised_before_a_restart_is_not_raised_again) {
     meter_watch_init(&watch, M(BATTERY_LOW) | M(MAGNET) | M(RELAY_OPEN));
     cr_expect_not(meter_knows(&watch.state, METER_RELAY_OPEN), "no event, nothing is kept");
     cr_expect_eq(meter_watch_take(&watch, &low, 0, out), 0);
-    cr_expect_eq(watch.state.bits & meter_event_bits(), M(BATTERY_LOW) | M(MAGNET));
+    cr_expect_eq(meter_watch_bits(&watch), M(BATTERY_LOW) | M(MAGNET));
     const struct meter_state good = {M(BATTERY_LOW) | M(MAGNET), M(MAGNET)};
     cr_assert_eq(meter_watch_take(&watch, &good, 0, out), 1);
     cr_expect_eq(out[0].code, METER_EVENT_BATTERY_LOW);
