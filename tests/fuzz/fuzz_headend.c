@@ -28,14 +28,15 @@ enum step {
     STEP_LINK,
     STEP_OUTBOX,
     STEP_CRASH,
+    STEP_RECORDS, /* of ledger, events or results; the ledger may lie about its chain */
     STEPS
 };
 
 /* A gateway by our own account. */
 struct expected {
     uint64_t epoch;
-    uint64_t through; /* sent without a hole */
-    uint64_t acked;   /* the most that was acknowledged in this epoch */
+    uint64_t through[WIRE_STREAMS + 1]; /* by stream: sent without a hole */
+    uint64_t acked[WIRE_STREAMS + 1];   /* the most that was acknowledged in this epoch */
 };
 
 struct session {
@@ -74,13 +75,17 @@ static void check_ack(struct session *session, const struct wire_ack *ack) {
     if (!gateway || ack->through_count == 0) {
         return; /* a damaged batch may have another name */
     }
-    const struct wire_position *through = &ack->through[0];
-    FUZZ_CHECK(ack->through_count == 1 && through->epoch == gateway->epoch);
-    FUZZ_CHECK(through->seq <= gateway->through && through->seq >= gateway->acked);
-    gateway->acked = through->seq;
-    if (ack->resend_count > 0) {
-        FUZZ_CHECK(ack->resend[0].epoch == gateway->epoch);
-        FUZZ_CHECK(ack->resend[0].seq == through->seq + 1);
+    FUZZ_CHECK(ack->through[0].stream == WIRE_READINGS);
+    for (size_t i = 0; i < ack->through_count; i++) {
+        const struct wire_position *through = &ack->through[i];
+        FUZZ_CHECK(through->epoch == gateway->epoch);
+        FUZZ_CHECK(through->seq <= gateway->through[through->stream] &&
+                   through->seq >= gateway->acked[through->stream]);
+        gateway->acked[through->stream] = through->seq;
+    }
+    for (size_t i = 0; i < ack->resend_count; i++) {
+        FUZZ_CHECK(ack->resend[i].epoch == gateway->epoch);
+        FUZZ_CHECK(ack->resend[i].seq == gateway->acked[ack->resend[i].stream] + 1);
     }
 }
 
@@ -139,9 +144,12 @@ static enum gw_status remember(void *context, const struct mirror_gateway *row) 
     if (gateway) {
         const bool is_same = row->epoch == gateway->epoch;
         FUZZ_CHECK(is_same || row->epoch < gateway->epoch);
-        FUZZ_CHECK(!is_same || row->through[WIRE_READINGS] <= gateway->through);
-        crash->after[gateway - crash->before.gateways] =
-            (struct expected){.epoch = row->epoch, .through = row->through[WIRE_READINGS]};
+        struct expected *after = &crash->after[gateway - crash->before.gateways];
+        after->epoch = row->epoch;
+        for (int i = WIRE_READINGS; i <= WIRE_STREAMS; i++) {
+            FUZZ_CHECK(!is_same || row->through[i] <= gateway->through[i]);
+            after->through[i] = row->through[i];
+        }
     }
     return GW_OK;
 }
@@ -156,9 +164,11 @@ static void crash(struct session *session) {
         const struct expected *before = &crash.before.gateways[i];
         struct expected *after = &crash.after[i];
         const bool is_same = after->epoch == before->epoch;
-        FUZZ_CHECK(is_same || before->acked == 0);
-        FUZZ_CHECK(after->through >= (is_same ? before->acked : 0));
-        after->acked = is_same ? before->acked : 0;
+        for (int k = WIRE_READINGS; k <= WIRE_STREAMS; k++) {
+            FUZZ_CHECK(is_same || before->acked[k] == 0);
+            FUZZ_CHECK(after->through[k] >= (is_same ? before->acked[k] : 0));
+            after->acked[k] = is_same ? before->acked[k] : 0;
+        }
     }
     memcpy(session->gateways, crash.after, sizeof session->gateways);
     FUZZ_CHECK(session->is_down || headend_link_up(session->headend) == GW_OK);
@@ -188,8 +198,10 @@ static void check_database(const struct session *session) {
                            "SELECT name, g.epoch, through, (SELECT count(*) FROM reading r"
                            "  WHERE r.gateway = g.id AND r.epoch = g.epoch),"
                            " (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM gap"
-                           "  WHERE gap.gateway = g.id AND gap.epoch = g.epoch)"
-                           " FROM gateway g",
+                           "  WHERE gap.gateway = g.id AND gap.epoch = g.epoch),"
+                           " ledger + events + results, (SELECT count(*) FROM record c"
+                           "  WHERE c.gateway = g.id AND c.epoch = g.epoch), ledger, events,"
+                           " results FROM gateway g",
                            -1, &row, NULL) == SQLITE_OK);
     while (sqlite3_step(row) == SQLITE_ROW) {
         struct session copy = *session;
@@ -198,8 +210,13 @@ static void check_database(const struct session *session) {
         const uint64_t through = (uint64_t)sqlite3_column_int64(row, 2);
         const uint64_t readings = (uint64_t)sqlite3_column_int64(row, 3);
         FUZZ_CHECK(readings + (uint64_t)sqlite3_column_int64(row, 4) == through);
-        FUZZ_CHECK(!gateway || (through == gateway->through &&
+        FUZZ_CHECK(sqlite3_column_int64(row, 5) == sqlite3_column_int64(row, 6));
+        FUZZ_CHECK(!gateway || (through == gateway->through[WIRE_READINGS] &&
                                 gateway->epoch == (uint64_t)sqlite3_column_int64(row, 1)));
+        for (int i = WIRE_LEDGER; gateway && i <= WIRE_STREAMS; i++) {
+            FUZZ_CHECK((uint64_t)sqlite3_column_int64(row, 7 + i - WIRE_LEDGER) ==
+                       gateway->through[i]);
+        }
     }
     sqlite3_finalize(row);
     FUZZ_CHECK(sqlite3_close(db) == SQLITE_OK);
@@ -209,8 +226,8 @@ static void check_database(const struct session *session) {
  */
 
 /* Our own account of a message that came through. */
-static void account(struct session *session, const struct wire_sender *sender, uint64_t first,
-                    uint64_t last) {
+static void account(struct session *session, const struct wire_sender *sender,
+                    enum wire_stream stream, uint64_t first, uint64_t last) {
     struct expected *gateway = expected_of(session, sender->gateway);
     if (!gateway || strcmp(sender->operator_id, OPERATOR) != 0 || sender->epoch == 0 ||
         sender->epoch > INT64_MAX || sender->epoch < gateway->epoch) {
@@ -219,8 +236,8 @@ static void account(struct session *session, const struct wire_sender *sender, u
     if (sender->epoch > gateway->epoch) {
         *gateway = (struct expected){.epoch = sender->epoch};
     }
-    if (first <= gateway->through + 1 && last > gateway->through) {
-        gateway->through = last;
+    if (first <= gateway->through[stream] + 1 && last > gateway->through[stream]) {
+        gateway->through[stream] = last;
     }
 }
 
@@ -232,7 +249,7 @@ static void send_bytes(struct session *session, const char *name, const char *le
     if (strcmp(leaf, "u/r") == 0 &&
         wire_record_decode(bytes, len, &scratch, &record) == GW_OK &&
         strcmp(record.sender.gateway, name) == 0) {
-        account(session, &record.sender,
+        account(session, &record.sender, WIRE_READINGS,
                 record.is_gap ? record.gap.first_seq : record.batch.first_seq,
                 record.is_gap ? record.gap.last_seq
                               : record.batch.first_seq + record.batch.count - 1);
@@ -251,8 +268,9 @@ static struct wire_sender sender_of(const struct session *session, size_t which)
 }
 
 /* A place from -8 to 7 around the first record that is missing; never before 1. */
-static uint64_t place(const struct session *session, size_t which, uint8_t where) {
-    const uint64_t next = session->gateways[which].through + 1;
+static uint64_t place(const struct session *session, size_t which, enum wire_stream stream,
+                      uint8_t where) {
+    const uint64_t next = session->gateways[which].through[stream] + 1;
     const uint64_t back = where & 7;
     return where & 8 ? next + back : back < next ? next - back : 1;
 }
@@ -262,7 +280,7 @@ static size_t batch(struct session *session, size_t which, uint8_t where, uint8_
     static struct wire_batch batch;
     const struct wire_sender sender = sender_of(session, which);
     size_t len = 0;
-    batch = (struct wire_batch){.first_seq = place(session, which, where),
+    batch = (struct wire_batch){.first_seq = place(session, which, WIRE_READINGS, where),
                                 .count = 1U + count % COUNT_MAX};
     for (size_t i = 0; i < batch.count; i++) {
         batch.values[i] = (struct wire_value){.point = 1, .at_ms = FUZZ_WALL_MS};
@@ -274,7 +292,7 @@ static size_t batch(struct session *session, size_t which, uint8_t where, uint8_
 static size_t gap(const struct session *session, size_t which, uint8_t where, uint8_t count,
                   uint8_t *buf) {
     const struct wire_sender sender = sender_of(session, which);
-    const uint64_t first = place(session, which, where);
+    const uint64_t first = place(session, which, WIRE_READINGS, where);
     const struct wire_gap gap = {.first_seq = first,
                                  .last_seq = first + count,
                                  .count = 1U + count,
@@ -297,12 +315,47 @@ static size_t heartbeat(const struct session *session, size_t which, uint8_t hea
     return len;
 }
 
+/* The hash of a ledger whose entries are all alike. */
+static void hash_at(uint64_t seq, uint8_t *hash) {
+    memset(hash, 0, CHAIN_HASH_BYTES);
+    for (uint64_t i = 1; i <= seq; i++) {
+        chain_extend(hash, (const uint8_t *)"entry", 5);
+    }
+}
+
+static void send_records(struct session *session, size_t which, uint8_t a, uint8_t b) {
+    static uint8_t buf[WIRE_MESSAGE_MAX];
+    static const char *const leaves[] = {"u/l", "u/e", "u/c"};
+    const enum wire_stream stream = (enum wire_stream)(WIRE_LEDGER + b % 3);
+    const bool lies = b & 0x80 && stream == WIRE_LEDGER;
+    size_t len = 0;
+    struct wire_records records = {.sender = sender_of(session, which),
+                                   .stream = stream,
+                                   .first_seq = place(session, which, stream, a),
+                                   .count = 1U + b / 3 % COUNT_MAX};
+    for (size_t i = 0; i < records.count; i++) {
+        records.records[i].bytes = (const uint8_t *)"entry";
+        records.records[i].len = 5;
+    }
+    if (stream == WIRE_LEDGER) {
+        hash_at(records.first_seq - 1, records.prev_hash);
+        records.prev_hash[a % CHAIN_HASH_BYTES] ^= lies;
+    }
+    FUZZ_CHECK(wire_records_encode(&records, buf, sizeof buf, &len) == GW_OK);
+    account(session, &records.sender, stream, 1, 0);
+    if (!lies) {
+        account(session, &records.sender, stream, records.first_seq,
+                records.first_seq + records.count - 1);
+    }
+    send_bytes(session, names[which], leaves[stream - WIRE_LEDGER], buf, len);
+}
+
 static void speak(struct session *session, enum step step, size_t which, uint8_t a, uint8_t b) {
     static uint8_t buf[WIRE_MESSAGE_MAX];
     size_t len = 0;
     if (step == STEP_HEARTBEAT) {
         const struct wire_sender sender = sender_of(session, which);
-        account(session, &sender, 1, 0);
+        account(session, &sender, WIRE_READINGS, 1, 0);
         len = heartbeat(session, which, a, buf);
         send_bytes(session, names[which], "u/hb", buf, len);
         return;
@@ -319,7 +372,7 @@ static void new_epoch(struct session *session, size_t which, uint8_t a) {
     const struct expected before = *gateway;
     gateway->epoch = a > 0 ? before.epoch + a : before.epoch > 1 ? before.epoch - 1 : 1;
     static uint8_t buf[WIRE_MESSAGE_MAX];
-    gateway->through = 0;
+    gateway->through[WIRE_READINGS] = 0;
     const size_t len = batch(session, which, 0, 0, buf);
     *gateway = before;
     send_bytes(session, names[which], "u/r", buf, len);
@@ -346,6 +399,9 @@ static void take_step(struct session *session, enum step step, size_t which, uin
         break;
     case STEP_CRASH:
         crash(session);
+        break;
+    case STEP_RECORDS:
+        send_records(session, which, a, b);
         break;
     default:
         speak(session, step, which, a, b);

@@ -6,8 +6,9 @@
  *
  * A damaged file is refused, or everything in it can be walked through and the store goes on.
  * Behind a damaged WAL what was checkpointed is there, exactly; one damaged byte in the file
- * never makes readings vanish without a word.
+ * never makes readings vanish without a word, nor changes a ledger entry unnoticed.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@ enum {
     WAL_READINGS = 20, /* and these behind them in the WAL */
     BATCH = 16,
     ACKED = 10,
-    FILE_BYTES_MAX = 64 * 1024,
+    ENTRIES = 6, /* of the ledger; likewise events and results */
+    WAL_ENTRIES = 3,
+    TEXT_MAX = 40,
+    FILE_BYTES_MAX = 96 * 1024,
     PATCHES_MAX = 40
 };
 
@@ -64,6 +68,25 @@ static void append(struct store *store, uint64_t from, size_t count) {
     FUZZ_CHECK(store_append(store, readings, count) == GW_OK);
 }
 
+/* What a record of these tests holds. */
+static size_t text_of(int stream, uint64_t seq, char *text) {
+    (void)snprintf(text, TEXT_MAX, "record %d of stream %d", (int)seq, stream);
+    return strlen(text);
+}
+
+static void put_records(struct store *store, int count) {
+    char text[TEXT_MAX];
+    uint64_t seq = 0;
+    FUZZ_CHECK(store_begin(store) == GW_OK);
+    for (int i = 0; i < count * STORE_STREAMS; i++) {
+        const enum store_stream stream = (enum store_stream)(i % STORE_STREAMS);
+        const size_t len = text_of((int)stream, store_record_head(store, stream) + 1, text);
+        FUZZ_CHECK(store_put_record(store, stream, (const uint8_t *)text, len, &seq) == GW_OK);
+    }
+    FUZZ_CHECK(store_put_blob(store, STORE_ACCOUNT, "flat", (const uint8_t *)"1", 1) == GW_OK);
+    FUZZ_CHECK(store_commit(store) == GW_OK);
+}
+
 static struct store *open_good(void) {
     char error[STORE_ERROR_MAX];
     struct store *store = NULL;
@@ -80,6 +103,8 @@ static void prepare(void) {
     FUZZ_CHECK(store_number(store, points, sizeof points / sizeof *points) == GW_OK);
     FUZZ_CHECK(store_learn(store, "m1", "12345678") == GW_OK);
     append(store, 1, READINGS);
+    put_records(store, ENTRIES);
+    FUZZ_CHECK(store_put_applied(store, "order-1", 1, (const uint8_t *)"ok", 2) == GW_OK);
     FUZZ_CHECK(store_acknowledge(store, ACKED) == GW_OK);
     FUZZ_CHECK(store_tend(store) == GW_OK);
     FUZZ_CHECK(store_tend(store) ==
@@ -88,6 +113,7 @@ static void prepare(void) {
     load(config.path, &file_image);
     store = open_good();
     append(store, READINGS + 1, WAL_READINGS);
+    put_records(store, WAL_ENTRIES);
     load(wal_path, &wal_image);
     store_close(store);
 }
@@ -132,6 +158,54 @@ static bool walk(struct store *store, uint64_t *readings, uint64_t *as_written) 
     return status == GW_NONE;
 }
 
+/* How many records of a stream are as they were put. false: it said that something failed. */
+static bool walk_records(struct store *store, enum store_stream stream, uint64_t *as_written) {
+    static struct store_records out;
+    uint64_t seq = 1;
+    enum gw_status status;
+    *as_written = 0;
+    while ((status = store_read_records(store, stream, seq, &out)) == GW_OK) {
+        const uint8_t *bytes = out.bytes;
+        FUZZ_CHECK(out.last_seq >= seq && out.count <= STORE_RECORDS_MAX);
+        for (size_t i = 0; i < out.count; i++) {
+            char text[TEXT_MAX];
+            const size_t len = text_of((int)stream, seq + i, text);
+            *as_written += out.len[i] == len && memcmp(bytes, text, len) == 0;
+            bytes += out.len[i];
+        }
+        seq = out.last_seq + 1;
+    }
+    return status == GW_NONE;
+}
+
+static void check_records(struct store *store, bool in_wal, size_t damaged) {
+    for (int i = 0; i < STORE_STREAMS; i++) {
+        const enum store_stream stream = (enum store_stream)i;
+        const uint64_t head = store_record_head(store, stream);
+        uint64_t as_written = 0;
+        FUZZ_CHECK(head < INT64_MAX && store_record_acked(store, stream) <= head);
+        const bool is_whole = walk_records(store, stream, &as_written);
+        if (in_wal || damaged == 0) {
+            FUZZ_CHECK(is_whole && as_written == head);
+            FUZZ_CHECK(head == ENTRIES || head == ENTRIES + WAL_ENTRIES);
+            FUZZ_CHECK(store_chain_is_whole(store));
+        } else if (damaged == 1 && stream == STORE_LEDGER && store_chain_is_whole(store)) {
+            FUZZ_CHECK(is_whole && as_written == head && head == ENTRIES);
+        }
+    }
+}
+
+/* A ledger takes more unless it is broken, and never fails by half. */
+static void put_on(struct store *store) {
+    uint64_t seq = 0;
+    const uint64_t head = store_record_head(store, STORE_LEDGER);
+    const enum gw_status status =
+        store_put_record(store, STORE_LEDGER, (const uint8_t *)"x", 1, &seq);
+    FUZZ_CHECK(status != GW_OK || (store_chain_is_whole(store) && seq == head + 1));
+    FUZZ_CHECK(store_record_head(store, STORE_LEDGER) == head + (status == GW_OK));
+    FUZZ_CHECK(status == GW_OK || *store_error(store));
+}
+
 static void go_on(struct store *store) {
     const uint64_t head = store_head(store);
     const struct store_reading reading = reading_of(head + 1);
@@ -162,6 +236,8 @@ static void check_store(struct store *store, bool in_wal, size_t damaged) {
     } else if (damaged == 1 && is_whole) {
         FUZZ_CHECK(readings >= READINGS && as_written >= READINGS - 1);
     }
+    check_records(store, in_wal, damaged);
+    put_on(store);
     go_on(store);
 }
 
