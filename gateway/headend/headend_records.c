@@ -88,19 +88,21 @@ static void append(char *text, const char *key, const char *value) {
     }
 }
 
-static void show_event(struct headend *headend, const struct gateway *gateway, uint64_t seq,
-                       const uint8_t *bytes, size_t len) {
+static void show_event(struct headend *headend, const struct gateway *gateway,
+                       const struct mirror_record *record) {
     struct wire_event event;
     char text[LINE_MAX_BYTES];
     char number[24];
-    if (wire_event_decode(bytes, len, &headend->event_scratch, &event) != GW_OK) {
-        log_warn("event of an unknown form", "gateway=%s seq=%" PRIu64, gateway->row.name, seq);
+    if (wire_event_decode(record->bytes, record->len, &headend->event_scratch, &event) !=
+        GW_OK) {
+        log_warn("event of an unknown form", "gateway=%s seq=%" PRIu64, gateway->row.name,
+                 record->seq);
         return;
     }
     const char *name = wire_event_name(event.code);
     (void)snprintf(number, sizeof number, "%" PRIu32, event.code);
     (void)snprintf(text, sizeof text, "gateway=%s seq=%" PRIu64 " code=%s at_ms=%" PRId64,
-                   gateway->row.name, seq, name ? name : number, event.at_ms);
+                   gateway->row.name, record->seq, name ? name : number, event.at_ms);
     append(text, "meter", event.meter);
     append(text, "account", event.account);
     append(text, "cleared", event.cleared ? "yes" : "");
@@ -116,18 +118,18 @@ static void show_event(struct headend *headend, const struct gateway *gateway, u
 
 static enum gw_status store_row(struct headend *headend, struct gateway *gateway,
                                 const struct wire_records *records, size_t i) {
-    const uint8_t *bytes = records->records[i].bytes;
-    const size_t len = records->records[i].len;
-    const uint64_t seq = records->first_seq + i;
-    uint8_t *chain = NULL;
+    struct mirror_record record = {.stream = records->stream,
+                                   .seq = records->first_seq + i,
+                                   .bytes = records->records[i].bytes,
+                                   .len = records->records[i].len};
     if (records->stream == WIRE_LEDGER) {
-        chain = gateway->row.chain;
-        chain_extend(chain, bytes, len);
+        chain_extend(gateway->row.chain, record.bytes, record.len);
+        record.hash = gateway->row.chain;
     }
-    const enum gw_status status = mirror_add_record(headend->config.mirror, &gateway->row,
-                                                    records->stream, seq, bytes, len, chain);
+    const enum gw_status status =
+        mirror_add_record(headend->config.mirror, &gateway->row, &record);
     if (status == GW_OK && records->stream == WIRE_EVENTS) {
-        show_event(headend, gateway, seq, bytes, len);
+        show_event(headend, gateway, &record);
     }
     return status;
 }

@@ -53,8 +53,8 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_LEARN] = "INSERT OR REPLACE INTO identity(meter, serial) VALUES(?, ?)",
     [STORE_PUT_RECORD] =
         "INSERT INTO record(stream, seq, at_ms, bytes, hash) VALUES(?, ?, ?, ?, ?)",
-    [STORE_READ_RECORDS] = "SELECT seq, bytes, hash FROM record WHERE stream = ? AND seq >= ? "
-                           "ORDER BY seq LIMIT ?",
+    [STORE_READ_RECORDS] = ("SELECT seq, bytes, hash FROM record WHERE stream = ? AND seq >= ? "
+                            "ORDER BY seq LIMIT ?"),
     [STORE_DELETE_RECORDS] = "DELETE FROM record WHERE stream = ? AND seq < ?",
     [STORE_RECORD_AT] = "SELECT at_ms, hash FROM record WHERE stream = ? AND seq = ?",
     [STORE_PUT_BLOB] = "INSERT OR REPLACE INTO blob(space, key, bytes) VALUES(?, ?, ?)",

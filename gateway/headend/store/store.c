@@ -278,15 +278,14 @@ enum gw_status mirror_add_gap(struct mirror *mirror, const struct mirror_gateway
 }
 
 enum gw_status mirror_add_record(struct mirror *mirror, const struct mirror_gateway *row,
-                                 enum wire_stream stream, uint64_t seq, const uint8_t *bytes,
-                                 size_t len, const uint8_t *hash) {
+                                 const struct mirror_record *record) {
     sqlite3_stmt *statement = mirror->statements[INSERT_RECORD];
-    const int64_t numbers[] = {row->id, (int64_t)row->epoch, stream, (int64_t)seq,
-                               row->last_seen_ms};
+    const int64_t numbers[] = {row->id, (int64_t)row->epoch, record->stream,
+                               (int64_t)record->seq, row->last_seen_ms};
     bind_numbers(statement, 1, numbers, sizeof numbers / sizeof *numbers);
-    (void)sqlite3_bind_blob(statement, 6, bytes, (int)len, SQLITE_STATIC);
-    if (hash) {
-        (void)sqlite3_bind_blob(statement, 7, hash, CHAIN_HASH_BYTES, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(statement, 6, record->bytes, (int)record->len, SQLITE_STATIC);
+    if (record->hash) {
+        (void)sqlite3_bind_blob(statement, 7, record->hash, CHAIN_HASH_BYTES, SQLITE_STATIC);
     }
     const enum gw_status status = db_run(&mirror->db, statement);
     sqlite3_clear_bindings(statement);

@@ -85,12 +85,17 @@ MUST_CHECK enum gw_status mirror_set_point(struct mirror *mirror,
                                            const struct mirror_gateway *row, uint32_t point,
                                            const char *meter, uint32_t quantity);
 
-/* Adds a record of ledger, events or results; hash: in the ledger, else NULL. */
+/* Adds a record of ledger, events or results. */
+struct mirror_record {
+    enum wire_stream stream;
+    uint64_t seq;
+    const uint8_t *bytes;
+    size_t len;
+    const uint8_t *hash; /* in the ledger; else NULL */
+};
 MUST_CHECK enum gw_status mirror_add_record(struct mirror *mirror,
                                             const struct mirror_gateway *row,
-                                            enum wire_stream stream, uint64_t seq,
-                                            const uint8_t *bytes, size_t len,
-                                            const uint8_t *hash);
+                                            const struct mirror_record *record);
 /* ... or the gap that stands for records of such a stream. */
 MUST_CHECK enum gw_status mirror_add_record_gap(struct mirror *mirror,
                                                 const struct mirror_gateway *row,
