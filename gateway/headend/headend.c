@@ -498,7 +498,7 @@ static void heads_told(struct headend *headend, struct gateway *gateway,
         gateway->streams[stream].head = heads[i].head;
         check_behind(gateway, stream);
         look_later(headend, gateway, stream);
-        headend_check_head(gateway, &heads[i]);
+        headend_check_head(headend, gateway, &heads[i]);
     }
 }
 
@@ -733,11 +733,11 @@ void headend_log_counters(const struct headend *headend) {
     const struct headend_counters *counters = &headend->counters;
     log_info("counters",
              "gateways=%zu messages=%" PRIu64 " readings=%" PRIu64 " gaps=%" PRIu64
-             " records=%" PRIu64 " repeats=%" PRIu64 " commits=%" PRIu64 " answers=%" PRIu64
-             " resends=%" PRIu64,
+             " records=%" PRIu64 " repeats=%" PRIu64 " broken=%" PRIu64 " commits=%" PRIu64
+             " answers=%" PRIu64 " resends=%" PRIu64,
              headend->fleet.count, counters->messages, counters->readings, counters->gaps,
-             counters->records, counters->repeats, counters->commits, counters->answers,
-             counters->resends);
+             counters->records, counters->repeats, counters->broken, counters->commits,
+             counters->answers, counters->resends);
     for (int i = 0; i < HEADEND_REFUSALS; i++) {
         if (counters->refused[i] > 0) {
             log_info("messages refused so far", "why=\"%s\" count=%" PRIu64,

@@ -53,6 +53,7 @@ struct headend_counters {
     uint64_t gaps;     /* stored */
     uint64_t records;  /* stored: ledger entries, events, results */
     uint64_t repeats;  /* records that were there already */
+    uint64_t broken;   /* gateways whose ledger was found broken */
     uint64_t commits;
     uint64_t answers; /* signed messages that went out */
     uint64_t resends; /* of these, that ask for records again */

@@ -66,6 +66,7 @@ void headend_stored(struct headend *headend, struct gateway *gateway, enum wire_
 /* headend_records.c: u/l, u/e, u/c; what the gateway says of its ledger's head. */
 MUST_CHECK enum gw_status headend_take_records(struct headend *headend,
                                                const struct message *message);
-void headend_check_head(struct gateway *gateway, const struct wire_head *head);
+void headend_check_head(struct headend *headend, struct gateway *gateway,
+                        const struct wire_head *head);
 
 #endif

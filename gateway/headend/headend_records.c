@@ -18,6 +18,7 @@ static void chain_breaks(struct headend *headend, struct gateway *gateway, const
     headend_refuse(headend, HEADEND_REFUSED_BROKEN, topic);
     if (!gateway->streams[WIRE_LEDGER].is_broken) {
         gateway->streams[WIRE_LEDGER].is_broken = true;
+        headend->counters.broken++;
         log_error("the ledger does not fit what came before",
                   "gateway=%s epoch=%" PRIu64 " seq=%" PRIu64, gateway->row.name,
                   gateway->row.epoch, seq);
@@ -53,12 +54,14 @@ static enum gw_status check_chain(struct headend *headend, const struct gateway 
     return status;
 }
 
-void headend_check_head(struct gateway *gateway, const struct wire_head *head) {
+void headend_check_head(struct headend *headend, struct gateway *gateway,
+                        const struct wire_head *head) {
     struct gateway_stream *ledger = &gateway->streams[WIRE_LEDGER];
     if (head->stream == WIRE_LEDGER && head->has_hash && !ledger->is_broken &&
         head->head == gateway->row.through[WIRE_LEDGER] &&
         memcmp(head->hash, gateway->row.chain, CHAIN_HASH_BYTES) != 0) {
         ledger->is_broken = true;
+        headend->counters.broken++;
         log_error("the ledger's head is not what was sent",
                   "gateway=%s epoch=%" PRIu64 " seq=%" PRIu64, gateway->row.name,
                   gateway->row.epoch, head->head);

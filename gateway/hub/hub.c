@@ -243,6 +243,9 @@ static enum gw_status start(struct hub *hub, const struct hub_config *config) {
     name_sender(hub);
     status = hub_conditions_load(hub);
     status = status == GW_OK ? start_buses(hub) : status;
+    if (status == GW_OK) {
+        hub_conditions_forget_strays(hub);
+    }
     status = status == GW_OK ? hub_money_open(hub) : status;
     return status == GW_OK ? hub_uplink_start(hub) : status;
 }

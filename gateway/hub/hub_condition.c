@@ -6,6 +6,8 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/hub/hub_state.h"
@@ -15,7 +17,8 @@ enum {
     WAN_LOST_MS = 60 * 1000,     /* a link that is away for less is no event */
     DISK_LOW = 2,                /* times min_free_mib: little is left ... */
     DISK_ENOUGH = 3,             /* ... and there is enough again */
-    KEY_MAX = 80
+    KEY_MAX = 80,
+    STRAYS_MAX = 64 /* told at a time; more at the next start */
 };
 
 /* What is said when something begins, and when it ends. */
@@ -165,6 +168,72 @@ enum gw_status hub_conditions_load(struct hub *hub) {
     }
     return status;
 }
+
+/* --- meters that are no more ---------------------------------------------------------------
+ */
+
+/* Conditions of meters that are not configured any more. */
+struct strays {
+    const struct hub *hub;
+    size_t count;
+    char keys[STRAYS_MAX][KEY_MAX];
+};
+
+static const char *meter_in(const char *key) {
+    const char *space = strchr(key, ' ');
+    return space ? space + 1 : "";
+}
+
+static bool is_configured(const struct hub *hub, const char *meter) {
+    const struct site *site = &hub->settings->site;
+    uint32_t i = 0;
+    while (i < site->meter_count && strcmp(site_meter_at(site, i)->id, meter) != 0) {
+        i++;
+    }
+    return i < site->meter_count;
+}
+
+static enum gw_status find_stray(void *context, const char *key, const uint8_t *bytes,
+                                 size_t len) {
+    struct strays *strays = context;
+    const char *meter = meter_in(key);
+    (void)bytes;
+    (void)len;
+    if (*meter && strays->count < STRAYS_MAX && !is_configured(strays->hub, meter)) {
+        (void)snprintf(strays->keys[strays->count++], KEY_MAX, "%s", key);
+    }
+    return GW_OK;
+}
+
+/* It is not known to be back: what was said of it is over, that is all. */
+static enum gw_status end_stray(struct hub *hub, const char *key) {
+    struct wire_event event = {.code = (uint32_t)strtoul(key, NULL, 10),
+                               .cleared = true,
+                               .detail = "the meter is not configured any more"};
+    (void)snprintf(event.meter, sizeof event.meter, "%s", meter_in(key));
+    enum gw_status status = store_begin(hub->store);
+    if (status != GW_OK) {
+        return status;
+    }
+    status = hub_event(hub, &event);
+    status = status == GW_OK ? store_drop_blob(hub->store, STORE_CONDITION, key) : status;
+    const enum gw_status ended = store_commit(hub->store);
+    return status == GW_OK ? ended : status;
+}
+
+void hub_conditions_forget_strays(struct hub *hub) {
+    struct strays strays = {.hub = hub};
+    enum gw_status status = store_each_blob(hub->store, STORE_CONDITION, find_stray, &strays);
+    for (size_t i = 0; status == GW_OK && i < strays.count; i++) {
+        status = end_stray(hub, strays.keys[i]);
+    }
+    if (status != GW_OK && status != GW_ENOSPACE) {
+        hub_storage_failed(hub, status);
+    }
+}
+
+/* --- looking -------------------------------------------------------------------------------
+ */
 
 /* That a meter is back, or the right one, only an answer says: after a restart nothing is lost
  * until enough polls have failed. */

@@ -147,6 +147,7 @@ static void apply(struct hub *hub, struct settings *settings) {
     open_new(hub, settings);
     hub_clock_renew(hub); /* before the old zone goes */
     retire(hub, old);
+    hub_conditions_forget_strays(hub);
     hub_uplink_renew(hub);
     log_info("configuration is in force", "buses=%zu meters=%zu", settings->site.bus_count,
              settings->site.meter_count);

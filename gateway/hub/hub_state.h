@@ -178,6 +178,8 @@ MUST_CHECK enum gw_status hub_event(struct hub *hub, const struct wire_event *ev
 /* What the store knows of the conditions, at the start and of the meters of a bus. */
 MUST_CHECK enum gw_status hub_conditions_load(struct hub *hub);
 MUST_CHECK enum gw_status hub_conditions_load_meter(struct hub *hub, struct hub_meter *meter);
+/* Ends what was told of meters that are not configured any more. */
+void hub_conditions_forget_strays(struct hub *hub);
 /* Looks for conditions that have changed: of a meter after its poll, the others every second.
  */
 void hub_conditions_meter(struct hub *hub, struct hub_meter *meter);

@@ -219,19 +219,21 @@ static size_t find_lost(const struct lost *lost, const char *meter) {
     return i;
 }
 
-/* Every loss has its return before the next one. */
+/* Every loss has its end before the next one. */
 static void follow_event(struct lost *lost, const struct wire_event *event,
                          struct lab_tally *tally) {
     const size_t at = find_lost(lost, event->meter);
     const bool is_lost = at < lost->count;
-    if (event->code == WIRE_METER_LOST && (is_lost || lost->count == LOST_MAX)) {
-        wrong(tally, "%s is lost twice", event->meter);
-    } else if (event->code == WIRE_METER_LOST) {
-        (void)snprintf(lost->meters[lost->count++], sizeof *lost->meters, "%s", event->meter);
-    } else if (event->code == WIRE_METER_BACK && !is_lost) {
-        wrong(tally, "%s is back and was not lost", event->meter);
-    } else if (event->code == WIRE_METER_BACK) {
+    const bool is_end = event->code == WIRE_METER_BACK || event->cleared;
+    if (event->code != WIRE_METER_LOST && event->code != WIRE_METER_BACK) {
+        return;
+    }
+    if (is_lost != is_end || (!is_end && lost->count == LOST_MAX)) {
+        wrong(tally, "%s is %s twice", event->meter, is_end ? "back" : "lost");
+    } else if (is_end) {
         memcpy(lost->meters[at], lost->meters[--lost->count], sizeof *lost->meters);
+    } else {
+        (void)snprintf(lost->meters[lost->count++], sizeof *lost->meters, "%s", event->meter);
     }
 }
 

@@ -743,6 +743,30 @@ Test(mirror, a_ledger_that_does_not_fit_its_chain_is_neither_stored_nor_acknowle
     rig_free(rig);
 }
 
+static void send_ledger_head(struct rig *rig, uint64_t head, const uint8_t *hash) {
+    struct wire_heartbeat heartbeat = {
+        .sender = sender(1),
+        .at_ms = 1800000000000,
+        .head_count = 1,
+        .heads = {{.stream = WIRE_LEDGER, .head = head, .has_hash = true}}};
+    size_t len;
+    memcpy(heartbeat.heads[0].hash, hash, CHAIN_HASH_BYTES);
+    cr_assert_eq(wire_heartbeat_encode(&heartbeat, rig->bytes, sizeof rig->bytes, &len), GW_OK);
+    deliver_as(rig, "gw-1", "u/hb", len);
+}
+
+Test(mirror, a_head_that_is_not_what_was_sent_is_noticed_once) {
+    struct rig *rig = rig_new();
+    send_records(rig, WIRE_LEDGER, 1, 5, hash_of(0), 0);
+    send_ledger_head(rig, 5, hash_of(5));
+    send_ledger_head(rig, 6, hash_of(6)); /* more than we have: nothing to compare */
+    cr_assert_eq(headend_counters(rig->headend)->broken, 0);
+    send_ledger_head(rig, 5, hash_of(4));
+    send_ledger_head(rig, 5, hash_of(4));
+    cr_assert_eq(headend_counters(rig->headend)->broken, 1);
+    rig_free(rig);
+}
+
 Test(mirror, a_group_that_is_forgotten_takes_its_chain_along) {
     struct rig *rig = rig_new();
     send_records(rig, WIRE_LEDGER, 1, 3, hash_of(0), 0);

@@ -181,6 +181,35 @@ Events_Test(a_disk_that_was_full_is_told_when_there_is_room_again) {
     cr_assert_str_eq(told(), "DISK; DISK cleared; ");
 }
 
+Events_Test(a_meter_that_is_taken_out_is_lost_no_more) {
+    const uint8_t nothing = 0;
+    cr_assert_eq(store_put_blob(lab->hub->store, STORE_CONDITION, "301 gone", &nothing, 0),
+                 GW_OK);
+    cr_assert_eq(store_put_blob(lab->hub->store, STORE_CONDITION, "303 gone", &nothing, 0),
+                 GW_OK);
+    lab_stop_gateway(lab);
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    pass(5);
+    lab_stop_gateway(lab);
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    pass(5);
+    cr_assert_eq(store_record_acked(lab->hub->store, STORE_EVENTS), 2);
+    cr_assert_eq(store_record_head(lab->hub->store, STORE_EVENTS), 2, "said again");
+}
+
+Events_Test(too_many_events_that_wait_are_dropped_and_counted) {
+    const struct wire_event event = {.code = WIRE_SPIKE};
+    lab_link_cut(lab);
+    pass(1);
+    cr_assert_eq(store_begin(lab->hub->store), GW_OK);
+    for (int i = 0; i < 100003; i++) {
+        cr_assert_eq(hub_event(lab->hub, &event), GW_OK);
+    }
+    cr_assert_eq(store_commit(lab->hub->store), GW_OK);
+    cr_assert_eq(store_record_head(lab->hub->store, STORE_EVENTS), 100000);
+    cr_assert_eq(lab->hub->events_dropped, 3);
+}
+
 Events_Test(a_broken_ledger_is_told_and_everything_else_goes_on) {
     char path[LAB_PATH_MAX];
     sqlite3 *db;
