@@ -44,6 +44,10 @@ enum gw_exit ctl_watch(const struct ctl_options *options, char **arguments);
  * of it. Done is only what was verified. */
 enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments);
 
+/* unlock METER: a person has looked why the meter refuses our passwords; it may be ordered
+ * again. */
+enum gw_exit ctl_unlock(const struct ctl_options *options, char **arguments);
+
 /* status: of a gateway, over its local socket or over MQTT. */
 enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);
 

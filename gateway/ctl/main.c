@@ -30,6 +30,8 @@ static const struct command commands[] = {
     {"relay", "METER ACTION", 2, 0, ctl_relay,
      "with --local: open, close, permit or status of a relay or valve, read back"},
     {"status", "", 0, 0, ctl_status, "how a gateway is, over MQTT or with --local"},
+    {"unlock", "METER", 1, 0, ctl_unlock,
+     "with --local: a person has looked why a meter refuses our passwords"},
     {"watch", "", 0, 0, ctl_watch, "prints what gateways send, until Ctrl-C or --timeout"},
 };
 

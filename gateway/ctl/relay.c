@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay: an order to one meter of the gateway on this machine, and what became of it.
+ * relay: an order to one meter of the gateway on this machine, and what became of it. unlock:
+ * a person has looked why a meter refuses our passwords.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,24 +50,26 @@ static bool is_ok(const json_t *answer) {
     return answer && is_true(answer, "ok");
 }
 
-/* The number of the order; 0: it was not taken, which was told. */
-static json_int_t give(const struct ctl_options *options, const char *meter,
-                       const char *action) {
-    json_t *order = json_pack("{ssssss}", "order", "relay", "meter", meter, "action", action);
-    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+/* The answer to an order. NULL: it was not taken, which was told. The caller's. */
+static json_t *give(const struct ctl_options *options, const char *order, const char *meter,
+                    const char *action) {
+    json_t *object = json_pack("{sssssss*}", "order", order, "meter", meter, "action", action);
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     char question[QUESTION_MAX];
     const int len = snprintf(question, sizeof question, "%s\n", text ? text : "");
+    const bool fits = text && len > 0 && (size_t)len < sizeof question;
     free(text);
-    json_decref(order);
-    if (!text || len < 0 || (size_t)len >= sizeof question) {
-        (void)fprintf(stderr, "metergatectl: relay: that is no name of a meter\n");
-        return 0;
+    json_decref(object);
+    if (!fits) {
+        (void)fprintf(stderr, "metergatectl: %s: that is no name of a meter\n", order);
+        return NULL;
     }
     json_t *answer = ask(options, question);
-    const json_int_t number =
-        is_ok(answer) ? json_integer_value(json_object_get(answer, "number")) : 0;
-    json_decref(answer);
-    return number;
+    if (!is_ok(answer)) {
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
 }
 
 /* What became of it; NULL: it is not known, which was told. The caller's. */
@@ -139,14 +142,32 @@ static enum gw_exit tell(const struct ctl_options *options, const json_t *end) {
     return is_verified ? GW_EXIT_OK : GW_EXIT_FAILED;
 }
 
-enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments) {
+static bool has_socket(const struct ctl_options *options, const char *command) {
     if (!options->local) {
-        (void)fprintf(stderr, "metergatectl: relay: needs --local; see --help\n");
+        (void)fprintf(stderr, "metergatectl: %s: needs --local; see --help\n", command);
+    }
+    return options->local;
+}
+
+enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments) {
+    if (!has_socket(options, "relay")) {
         return GW_EXIT_USAGE;
     }
-    const json_int_t number = give(options, arguments[0], arguments[1]);
-    json_t *end = number ? wait_end(options, number) : NULL;
+    json_t *taken = give(options, "relay", arguments[0], arguments[1]);
+    json_t *end =
+        taken ? wait_end(options, json_integer_value(json_object_get(taken, "number"))) : NULL;
     const enum gw_exit code = end ? tell(options, end) : GW_EXIT_FAILED;
+    json_decref(taken);
     json_decref(end);
+    return code;
+}
+
+enum gw_exit ctl_unlock(const struct ctl_options *options, char **arguments) {
+    if (!has_socket(options, "unlock")) {
+        return GW_EXIT_USAGE;
+    }
+    json_t *answer = give(options, "unlock", arguments[0], NULL);
+    const enum gw_exit code = answer ? GW_EXIT_OK : GW_EXIT_FAILED;
+    json_decref(answer);
     return code;
 }

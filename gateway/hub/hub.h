@@ -67,6 +67,10 @@ MUST_CHECK enum gw_status hub_order_relay(struct hub *hub, const char *meter,
                                           enum relay_action action, uint64_t *number,
                                           const char **why);
 
+/* A person has looked: the passwords that a meter has refused are held against it no more. Its
+ * bus is closed and opened again. GW_NONE, GW_EBUSY as hub_order_relay's. */
+MUST_CHECK enum gw_status hub_unlock(struct hub *hub, const char *meter, const char **why);
+
 /* What became of it. GW_EBUSY: it is in hand. GW_NONE: it is not known, or no longer. */
 MUST_CHECK enum gw_status hub_relay_ended(struct hub *hub, uint64_t number,
                                           struct bus_relay *out);

@@ -5,6 +5,7 @@
  *
  *   {"query":"status"}                                 -> {"ok":true, ...}
  *   {"order":"relay","meter":"m1","action":"open"}     -> {"ok":true,"number":17}
+ *   {"order":"unlock","meter":"m1"}                    -> {"ok":true}
  *   {"query":"order","number":17}                      -> {"ok":true,"over":false}, later
  *                                                         {"ok":true,"over":true, ...}
  */
@@ -61,6 +62,17 @@ static json_t *give_relay(struct hub *hub, const json_t *asked) {
     json_t *out = json_object();
     json_object_set_new(out, "ok", json_true());
     json_object_set_new(out, "number", json_integer((json_int_t)number));
+    return out;
+}
+
+static json_t *unlock(struct hub *hub, const json_t *asked) {
+    const char *id = json_string_value(json_object_get(asked, "meter"));
+    const char *why = "there is no such meter";
+    if (!id || hub_unlock(hub, id, &why) != GW_OK) {
+        return failure(why);
+    }
+    json_t *out = json_object();
+    json_object_set_new(out, "ok", json_true());
     return out;
 }
 
@@ -133,7 +145,8 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
         json_t *(*answer)(struct hub *hub, const json_t *asked);
     } rows[] = {{"query", "status", answer_status},
                 {"query", "order", answer_order},
-                {"order", "relay", give_relay}};
+                {"order", "relay", give_relay},
+                {"order", "unlock", unlock}};
     if (!json_object_get(asked, "query") && !json_object_get(asked, "order")) {
         return failure("the request has neither \"query\" nor \"order\"");
     }
@@ -143,8 +156,8 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
             return rows[i].answer(hub, asked);
         }
     }
-    return failure(
-        "no such query; there are \"status\" and \"order\", and the order \"relay\"");
+    return failure("no such query; there are \"status\" and \"order\", and the orders "
+                   "\"relay\" and \"unlock\"");
 }
 
 char *hub_answer(void *context, const char *request, size_t len) {

@@ -143,6 +143,39 @@ enum gw_status hub_relay_ended(struct hub *hub, uint64_t number, struct bus_rela
     return GW_OK;
 }
 
+/* The driver counts for itself as long as its bus is open. */
+static enum gw_status open_anew(struct hub *hub, struct hub_bus *bus) {
+    const struct settings *owner = bus->owner;
+    const struct site_bus *site = bus->site;
+    hub_bus_close(hub, bus);
+    return hub_bus_open(hub, owner, site);
+}
+
+enum gw_status hub_unlock(struct hub *hub, const char *meter, const char **why) {
+    const struct lockout none = {0};
+    uint32_t index = 0;
+    struct hub_bus *bus = find_meter(hub, meter, &index);
+    if (!bus) {
+        return refuse(GW_NONE, "there is no such meter", why);
+    }
+    if (bus->meters[index].is_ordered) {
+        return refuse(GW_EBUSY, "an order to this meter is being carried out", why);
+    }
+    enum gw_status status = store_keep_lockout(hub->store, meter, &none);
+    if (status == GW_ENOSPACE) {
+        return refuse(status, gw_status_text(status), why);
+    }
+    if (status == GW_OK) {
+        log_info("a person has cleared the record of a meter", "meter=%s", meter);
+        status = open_anew(hub, bus);
+    }
+    if (status != GW_OK) {
+        hub_storage_failed(hub, status);
+        return refuse(status, gw_status_text(status), why);
+    }
+    return GW_OK;
+}
+
 /* --- what comes back ---------------------------------------------------------------------- */
 
 /* The record is on the disk before the order goes out: it waits for this answer. */

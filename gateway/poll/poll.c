@@ -21,7 +21,7 @@ struct told {
 };
 
 /* An order and an answer for each that may be in hand, with the mailbox's 4 bytes. */
-enum { TOLD_BYTES = 2 * BUS_ORDERS_MAX * (sizeof(struct told) + 4) };
+enum { TOLD_BYTES = (sizeof(struct told) + 4) * 2 * BUS_ORDERS_MAX };
 
 struct poller {
     struct bus *bus;

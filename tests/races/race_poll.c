@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bus threads over TCP to a meter in this program, with a mailbox that is nearly always full,
- * while the main thread moves the clock's floor, looks whether they live, and stops them, again
- * and again, also in the middle of a wait for room.
+ * while the main thread moves the clock's floor, gives orders, looks whether they live, and
+ * stops them, again and again, also in the middle of a wait for room.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -94,21 +94,35 @@ static void set_up_site(struct site_bus *site, struct site_meter *meter, uint16_
     (void)snprintf(site->line.path, sizeof site->line.path, "tcp:127.0.0.1:%u", port);
 }
 
+/* A look at a relay that the meter has not: said by a mail. 1: it was taken. */
+static unsigned give_order(struct poller *poller, int round) {
+    const struct bus_order order = {
+        .kind = BUS_ORDER_RELAY, .number = (uint64_t)round + 1, .of.relay = RELAY_LOOK};
+    const enum gw_status allowed = poller_allow(poller, order.number, true);
+    CHECK(allowed == GW_OK || allowed == GW_EFULL);
+    return poller_order(poller, &order) == GW_OK;
+}
+
 static unsigned take_mails(struct mailbox *box, struct poller *const *pollers) {
     unsigned readings = 0;
+    unsigned given = 0;
+    unsigned answers = 0;
     for (int i = 0; i < MAILS; i++) {
         struct bus_mail mail;
         size_t len = 0;
         CHECK(mailbox_wait(box, clock_mono_us(&machine) + minute_us, &mail, sizeof mail,
                            &len) == GW_OK);
-        CHECK(len == sizeof mail && mail.bus < BUSES);
+        CHECK(len == bus_mail_bytes(&mail) && mail.bus < BUSES);
+        answers += mail.kind == BUS_RELAY;
         if (mail.kind == BUS_READING) {
             CHECK(mail.of.reading.value_micro == 230000000);
             readings++;
         }
         CHECK(poller_alive_ms(pollers[i % BUSES]) > 0);
+        given += give_order(pollers[i % BUSES], i);
         clock_raise_floor(&machine, clock_wall(&machine).at_ms);
     }
+    CHECK(answers > 0 && answers <= given);
     return readings;
 }
 

@@ -159,6 +159,15 @@ with Switching(buses=[], period="1s", baud=None, timeout="300ms") as b:
     assert 1 <= killed <= total <= 2, (killed, total)
     assert not b.values(POWER)["locked"] and b.values(POWER)["relay"] == "closed"
     assert b.told(POWER, "status")[0] == "closed", "and it is read as before"
+    # a person has looked: the right one goes out
+    def unlock(meter):
+        return subprocess.run([BUILD / "metergatectl", "--local", b.dir / "gw.sock", "unlock", meter],
+                              capture_output=True, text=True)
+
+    assert unlock("nobody").returncode == 1 and unlock(POWER).returncode == 0
+    wait_for("the line is open", lambda: b.status()["buses"][0]["up"])
+    assert b.told(POWER, "open")[2] == b.told(POWER, "close")[2] == "verified"
+    assert b.wrong_passwords() == total
     log = b.log("gateway")
     assert not re.search(r"111111|222222|123456", log), "no password in the log"
     b.stop_all()
