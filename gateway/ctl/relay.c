@@ -53,7 +53,7 @@ static bool is_ok(const json_t *answer) {
 /* The answer to an order. NULL: it was not taken, which was told. The caller's. */
 static json_t *give(const struct ctl_options *options, const char *order, const char *meter,
                     const char *action) {
-    json_t *object = json_pack("{sssssss*}", "order", order, "meter", meter, "action", action);
+    json_t *object = json_pack("{ssssss*}", "order", order, "meter", meter, "action", action);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     char question[QUESTION_MAX];
     const int len = snprintf(question, sizeof question, "%s\n", text ? text : "");

@@ -13,7 +13,7 @@
 #include "gateway/poll/bus.h"
 #include "tests/fuzz/fuzz_bus.h"
 
-enum { METERS = 3, STEPS_MAX = 24, POINTS = 4, SERIAL_REGISTER = 0x43, SERIAL_BYTES = 6 };
+enum { METERS = 3, STEPS_MAX = 96, POINTS = 4, SERIAL_REGISTER = 0x43, SERIAL_BYTES = 6 };
 
 /* Where the points of both models are. */
 static const struct place {
@@ -41,7 +41,8 @@ static struct site_meter meters[METERS];
 static struct site_bus site = {
     .id = "b", .line.path = "fuzz", .meter_count = METERS, .meters = meters};
 static bool fails_to_open;
-static int64_t step_from_ms;
+static int64_t poll_from_ms; /* since when history goes back */
+static bool is_over;         /* no poll is in hand */
 
 /* --- what was heard ------------------------------------------------------------------------
  */
@@ -124,7 +125,7 @@ static void check_reading(const struct reading *reading) {
     FUZZ_CHECK(reading->value_micro % 1000000 == 0 && word >= 0 && word <= 0xffff);
     const uint8_t bytes[] = {(uint8_t)(word >> 8), (uint8_t)(word & 0xff)};
     FUZZ_CHECK(times_heard(meter->address.bytes[0], place->function, place->reg, bytes, 2) > 0);
-    FUZZ_CHECK(reading->at_ms >= step_from_ms && reading->quality == 0);
+    FUZZ_CHECK(reading->at_ms >= poll_from_ms && reading->quality == 0);
     FUZZ_CHECK(reading->at_ms <= FUZZ_WALL_MS + line.clock.mono_us / 1000);
     if (meter->model == &known) {
         check_serial(meter->address.bytes[0],
@@ -150,9 +151,11 @@ static void take_mail(void *context, const struct bus_mail *mail) {
     case BUS_METER:
         FUZZ_CHECK(mail->of.meter.meter < METERS);
         FUZZ_CHECK(mail->of.meter.failed <= mail->of.meter.polls);
+        is_over = true;
         break;
     case BUS_LINE:
         FUZZ_CHECK(mail->of.line.counts.replies <= mail->of.line.counts.requests);
+        is_over |= !mail->of.line.is_up;
         break;
     case BUS_LOCKOUT:
     case BUS_RELAY:
@@ -209,12 +212,16 @@ void fuzz_one(const uint8_t *data, size_t size) {
     site.has_echo = flags & 1;
     fails_to_open = flags & 4;
     memset(learnt, 0, sizeof learnt);
+    is_over = true;
     const struct bus_config config = {
         .site = &site, .clock = &line.clock.clock, .open = open_line, .emit = take_mail};
     FUZZ_CHECK(bus_new(&config, &bus) == GW_OK);
     for (int i = 0; i < STEPS_MAX && (line.script.size > 0 || line.count > 0); i++) {
-        line.history_count = 0;
-        step_from_ms = FUZZ_WALL_MS + line.clock.mono_us / 1000;
+        if (is_over) {
+            line.history_count = 0;
+            poll_from_ms = FUZZ_WALL_MS + line.clock.mono_us / 1000;
+            is_over = false;
+        }
         const int64_t until_us = bus_step(bus);
         line.clock.mono_us = until_us > line.clock.mono_us ? until_us : line.clock.mono_us;
     }

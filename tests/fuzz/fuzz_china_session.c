@@ -24,7 +24,7 @@ enum {
     DELAY_STEP_US = 20,
     QUEUE_MAX = 4096,
     METERS = 3,
-    STEPS_MAX = 16,
+    STEPS_MAX = 64,
     ORDERS_MAX = 6,
     EXCHANGES_MAX = 60
 };
@@ -51,6 +51,7 @@ struct wire {
     size_t count;
     struct queued queue[QUEUE_MAX];
     size_t heard_count;
+    bool in_hand[METERS];
     uint8_t heard[QUEUE_MAX];
     unsigned orders; /* 1C and 14 frames that went out */
 };
@@ -135,12 +136,21 @@ static enum bridge_status line_set(struct line *line, const struct line_settings
     return BRIDGE_OK;
 }
 
+/* The meter that is asked is in hand from now on. */
+static void note_meter(const struct dlt645_frame *frame) {
+    for (size_t i = 0; i < METERS; i++) {
+        wire.in_hand[i] |= frame ? memcmp(meters[i].address.bytes, frame->address, 6) == 0
+                                 : meters[i].model == &water;
+    }
+}
+
 static enum bridge_status line_write(struct line *line, const uint8_t *request, size_t len) {
     struct dlt645_frame frame;
     int64_t at_us = wire.clock.mono_us + (int64_t)len * CHAR_US;
     (void)line;
-    wire.orders += dlt645_frame_decode(request, len, &frame) == BRIDGE_OK &&
-                   (frame.control == 0x1c || frame.control == 0x14);
+    const bool is_dlt645 = dlt645_frame_decode(request, len, &frame) == BRIDGE_OK;
+    note_meter(is_dlt645 ? &frame : NULL);
+    wire.orders += is_dlt645 && (frame.control == 0x1c || frame.control == 0x14);
     while (wire.script.size > 0) {
         uint8_t bytes[DLT645_FRAME_MAX + 8];
         const enum act act = (enum act)(fuzz_byte(&wire.script) % ACTS);
@@ -280,6 +290,9 @@ static bool said_cjt188(const struct site_meter *meter, int64_t micro) {
 }
 
 static void check_reading(const struct reading *reading) {
+    if (wire.heard_count == QUEUE_MAX) { /* more than was taken down */
+        return;
+    }
     static const uint8_t energy[] = {0x00, 0x00, 0x01, 0x00};
     static const uint8_t energy_1997[] = {0x10, 0x90};
     FUZZ_CHECK(reading->meter < METERS && reading->point == 0);
@@ -299,6 +312,8 @@ static void take_mail(void *context, const struct bus_mail *mail) {
     (void)context;
     if (mail->kind == BUS_READING) {
         check_reading(&mail->of.reading);
+    } else if (mail->kind == BUS_METER) {
+        wire.in_hand[mail->of.meter.meter] = false;
     }
 }
 
@@ -411,13 +426,22 @@ static void prepare(void) {
     }
 }
 
+/* What is heard is forgotten when nobody can refer to it any more. */
+static void forget_heard(void) {
+    bool is_idle = true;
+    for (size_t i = 0; i < METERS; i++) {
+        is_idle &= !wire.in_hand[i];
+    }
+    wire.heard_count = is_idle ? 0 : wire.heard_count;
+}
+
 static void poll_bus(void) {
     struct bus *bus = NULL;
     const struct bus_config config = {
         .site = &site, .clock = &wire.clock.clock, .open = open_line, .emit = take_mail};
     FUZZ_CHECK(bus_new(&config, &bus) == GW_OK);
     for (int i = 0; i < STEPS_MAX && wire.script.size > 0; i++) {
-        wire.heard_count = 0;
+        forget_heard();
         const int64_t until_us = bus_step(bus);
         wire.clock.mono_us = until_us > wire.clock.mono_us ? until_us : wire.clock.mono_us;
     }
@@ -439,6 +463,7 @@ void fuzz_one(const uint8_t *data, size_t size) {
     wire.count = 0;
     wire.heard_count = 0;
     wire.orders = 0;
+    memset(wire.in_hand, 0, sizeof wire.in_hand);
     if (fuzz_byte(&wire.script) & 1) {
         give_orders();
     } else {

@@ -18,7 +18,7 @@
 
 enum {
     METERS = 4,
-    STEPS_MAX = 24,
+    STEPS_MAX = 96,
     QUEUE_MAX = 4096,
     HEARD_MAX = 65536,
     CHAR_US = 4584, /* 2400 8E1 */
@@ -55,15 +55,16 @@ static struct {
     uint8_t counter;
     struct wire_byte queue[QUEUE_MAX];
     size_t count;
-    uint8_t heard[HEARD_MAX]; /* in this poll */
+    uint8_t heard[HEARD_MAX]; /* since no poll was in hand */
     size_t heard_count;
+    bool in_hand[METERS];
 } wire;
 
 static struct model model;
 static struct site_meter meters[METERS];
 static struct site_bus site = {
     .id = "b", .line.path = "fuzz", .meter_count = METERS, .meters = meters};
-static int64_t step_from_ms;
+static int64_t heard_from_ms;
 static char learnt[METERS][BRIDGE_SERIAL_MAX + 1];
 
 /* --- meters ------------------------------------------------------------------------------- */
@@ -171,10 +172,19 @@ static enum bridge_status wire_set(struct line *line, const struct line_settings
     return BRIDGE_OK;
 }
 
+/* What goes to 253 goes to a meter that was selected, and noted, before. */
+static void note_meter(const uint8_t *buf, size_t len) {
+    const int meter = len == 17 ? selected_by(buf) : buf[2] - 1;
+    if (meter >= 0 && meter < METERS) {
+        wire.in_hand[meter] = true;
+    }
+}
+
 static enum bridge_status wire_write(struct line *line, const uint8_t *buf, size_t len) {
     int64_t at_us = wire.clock.mono_us + (int64_t)len * CHAR_US;
     (void)line;
     FUZZ_CHECK(len == 5 || len == 17);
+    note_meter(buf, len);
     while (wire.script.size > 0) {
         uint8_t frame[BRIDGE_FRAME_MAX] = {0};
         const enum act act = (enum act)(fuzz_byte(&wire.script) % ACTS);
@@ -251,6 +261,9 @@ static bool is_telegram(size_t at, const uint8_t id[ID_BYTES], size_t *len) {
 
 /* Was a telegram of this id heard that holds these bytes? */
 static bool was_heard(const uint8_t id[ID_BYTES], const uint8_t *bytes, size_t n) {
+    if (wire.heard_count == HEARD_MAX) { /* more than was taken down */
+        return true;
+    }
     for (size_t at = 0; at < wire.heard_count; at++) {
         size_t len = 0;
         if (!is_telegram(at, id, &len)) {
@@ -281,7 +294,7 @@ static void id_of(size_t meter, uint8_t id[ID_BYTES]) {
 static void check_reading(const struct reading *reading) {
     uint8_t id[ID_BYTES];
     FUZZ_CHECK(reading->meter < METERS && reading->point < model.point_count);
-    FUZZ_CHECK(reading->at_ms >= step_from_ms);
+    FUZZ_CHECK(reading->at_ms >= heard_from_ms);
     id_of(reading->meter, id);
     FUZZ_CHECK(*learnt[reading->meter] != '\0');
     if (model.points[reading->point].quantity != QUANTITY_volume) {
@@ -319,6 +332,7 @@ static void take_mail(void *context, const struct bus_mail *mail) {
     case BUS_METER:
         FUZZ_CHECK(mail->of.meter.meter < METERS);
         FUZZ_CHECK(mail->of.meter.failed <= mail->of.meter.polls);
+        wire.in_hand[mail->of.meter.meter] = false;
         break;
     case BUS_LINE:
         FUZZ_CHECK(mail->of.line.counts.replies <= mail->of.line.counts.requests);
@@ -361,6 +375,18 @@ static void prepare(void) {
     }
 }
 
+/* What is heard is forgotten when nobody can refer to it any more. */
+static void forget_heard(void) {
+    bool is_idle = true;
+    for (size_t i = 0; i < METERS; i++) {
+        is_idle &= !wire.in_hand[i];
+    }
+    if (is_idle) {
+        wire.heard_count = 0;
+        heard_from_ms = FUZZ_WALL_MS + wire.clock.mono_us / 1000;
+    }
+}
+
 void fuzz_one(const uint8_t *data, size_t size) {
     struct bus *bus = NULL;
     if (!model.bridge) {
@@ -373,12 +399,12 @@ void fuzz_one(const uint8_t *data, size_t size) {
     wire.selected = -1;
     wire.counter = 0;
     wire.count = 0;
+    memset(wire.in_hand, 0, sizeof wire.in_hand);
     const struct bus_config config = {
         .site = &site, .clock = &wire.clock.clock, .open = open_line, .emit = take_mail};
     FUZZ_CHECK(bus_new(&config, &bus) == GW_OK);
     for (int i = 0; i < STEPS_MAX && (wire.script.size > 0 || wire.count > 0); i++) {
-        wire.heard_count = 0;
-        step_from_ms = FUZZ_WALL_MS + wire.clock.mono_us / 1000;
+        forget_heard();
         const int64_t until_us = bus_step(bus);
         wire.clock.mono_us = until_us > wire.clock.mono_us ? until_us : wire.clock.mono_us;
     }

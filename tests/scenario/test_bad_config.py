@@ -50,6 +50,7 @@ CASES = {  # what is wrong: (text, [(line or None, words)])
          (7, 'meter "m2" is a eastron-sdm120, which gives no volume'), (9, "mode"),
          (12, "is in kWh, and water is not sold in it"), (12, "share: has more than four decimals"),
          (13, 'tariff "flat" knows no "sun"'), (14, 'gives no volume')]),
+    "leave to write": (HEAD + BUS.replace("    meters:", "    writes: perhaps\n    meters:") + METER, [(5, "writes")]),
     "several at once": (
         "gateway: {operator: demo, site: 's s', id: gw-1, models: MODELS}\n"
         "store: {min_free_mib: -1}\n" + BUS + METER +

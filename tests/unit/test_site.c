@@ -367,3 +367,28 @@ Test(site, airtime_by_hand) {
     expect_airtime("/dev/a", "m2", 20000, 250833, 250845);
     expect_airtime("/dev/a:115200:8N1", "m1", 0, 13052, 13054);
 }
+
+Test(site, a_bus_is_written_to_only_where_it_says_so) {
+    static const struct {
+        const char *keys;
+        bool allows;
+    } rows[] = {{"", false}, {"writes: false,", false}, {"writes: true,", true}};
+    struct fixture fixture;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[TEXT_BYTES];
+        (void)snprintf(
+            text, sizeof text,
+            "buses: [{id: b, line: /dev/a, %s meters: [{id: x, model: m1, address: 1}]}]\n",
+            rows[i].keys);
+        load(&fixture, text);
+        cr_expect_eq(fixture.faults.count, 0);
+        cr_expect_eq(fixture.site.buses[0].allows_writes, rows[i].allows, "\"%s\"",
+                     rows[i].keys);
+        unload(&fixture);
+    }
+    load(&fixture, "buses: [{id: b, line: /dev/a, writes: maybe, meters: [{id: x, model: m1, "
+                   "address: 1}]}]\n");
+    expect_fault(&fixture, "writes");
+    cr_expect_not(fixture.site.buses[0].allows_writes);
+    unload(&fixture);
+}

@@ -759,6 +759,56 @@ Store_Test(the_sqlite_tool_finds_a_running_store_locked) {
     store_close(store);
 }
 
+/* --- lockout records -----------------------------------------------------------------------
+ */
+
+static void check_lockout(const char *meter, struct lockout want) {
+    struct lockout got = {0};
+    cr_assert_eq(store_lockout(store, meter, &got), GW_OK);
+    cr_expect_eq(got.strikes, want.strikes);
+    cr_expect_eq(got.is_refused, want.is_refused);
+    cr_expect_eq(got.fingerprint, want.fingerprint);
+}
+
+Store_Test(a_lockout_record_is_there_after_the_file_was_closed) {
+    const struct lockout one = {.strikes = 1, .is_refused = true, .fingerprint = 0xfffffffe};
+    const struct lockout two = {.strikes = 2, .fingerprint = 7};
+    const struct lockout none = {0};
+    struct lockout got = {.strikes = 1};
+    open_it();
+    cr_assert_eq(store_lockout(store, "flat-1", &got), GW_NONE);
+    cr_expect_eq(got.strikes, 1, "not touched");
+    cr_assert_eq(store_keep_lockout(store, "flat-1", &one), GW_OK);
+    cr_assert_eq(store_keep_lockout(store, "flat-2", &two), GW_OK);
+    check_lockout("flat-1", one);
+    store_close(store);
+    open_it();
+    check_lockout("flat-1", one);
+    check_lockout("flat-2", two);
+    cr_assert_eq(store_keep_lockout(store, "flat-1", &none), GW_OK);
+    check_lockout("flat-1", none);
+    check_lockout("flat-2", two);
+    store_close(store);
+}
+
+Store_Test(a_lockout_record_out_of_range_is_damage_and_no_clean_slate) {
+    static const char *const sets[] = {"strikes = 3", "strikes = -1", "refused = 2",
+                                       "fingerprint = -1", "fingerprint = 4294967296"};
+    const struct lockout one = {.strikes = 1};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        char change[100];
+        struct lockout got;
+        open_it();
+        cr_assert_eq(store_keep_lockout(store, "flat-1", &one), GW_OK);
+        store_close(store);
+        (void)snprintf(change, sizeof change, "UPDATE lockout SET %s", sets[i]);
+        raw_exec(change);
+        open_it();
+        cr_expect_eq(store_lockout(store, "flat-1", &got), GW_EDAMAGED, "%s", sets[i]);
+        store_close(store);
+    }
+}
+
 /* --- damage --------------------------------------------------------------------------------
  */
 
