@@ -8,6 +8,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/hub/hub_state.h"
+#include "tests/lab/lab_money.h"
 
 enum {
     HEADEND_COMMIT_MS = 200,
@@ -110,6 +111,8 @@ static void write_key(const struct lab *lab, FILE *file) {
 }
 
 static bool write_gateway(struct lab *lab) {
+    const bool has_money = lab_has_money(lab);
+    const char *zone = has_money ? "Asia/Shanghai" : lab->config.zone;
     char store[LAB_PATH_MAX];
     FILE *file = create(lab, "gateway.yaml");
     if (!file) {
@@ -118,13 +121,17 @@ static bool write_gateway(struct lab *lab) {
     lab_store_path(lab, store);
     (void)fprintf(file,
                   "gateway: {operator: lab, site: house, id: gw-1, models: %s, log_level: "
-                  "error, zone: \"%s\"}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
+                  "error%s%s%s%s%s}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
                   "sync:\n  broker: mqtt://127.0.0.1\n  plaintext_on_loopback: true\n"
                   "  backfill_delay: 10s\n",
-                  lab->config.models, lab->config.zone ? lab->config.zone : "", store,
-                  lab->config.gateway);
+                  lab->config.models, zone ? ", zone: " : "", zone ? zone : "",
+                  has_money ? ", tariffs: " : "", has_money ? lab->config.models : "",
+                  has_money ? LAB_TARIFFS : "", store, lab->config.gateway);
     write_key(lab, file);
     write_buses(lab, file);
+    if (has_money) {
+        lab_write_accounts(lab, file);
+    }
     return fclose(file) == 0;
 }
 

@@ -185,10 +185,6 @@ static const struct rule record_rules[] = {
     {"events that the mirror has not",
      "SELECT count(*) FROM g.record r WHERE r.stream = 1 AND NOT EXISTS (SELECT 1 FROM m.record"
      " c WHERE " SAME " c.stream = 3 AND c.seq = r.seq) AND r.seq <= ?"},
-    {"ledger entries or results that the mirror has not",
-     "SELECT count(*) FROM g.record r WHERE r.stream != 1 AND NOT EXISTS (SELECT 1 FROM "
-     "m.record"
-     " c WHERE " SAME " c.stream = r.stream + 2 AND c.seq = r.seq)"},
     {"holes among the records of the mirror",
      "SELECT ifnull(sum(holes), 0) FROM (SELECT max(seq) - count(*) - (SELECT"
      " ifnull(sum(count), 0) FROM m.record_gap x WHERE x.stream = c.stream) AS holes"
@@ -196,6 +192,12 @@ static const struct rule record_rules[] = {
     {"holes among the records of the store",
      "SELECT ifnull(sum(holes), 0) FROM (SELECT max(seq) - min(seq) + 1 - count(*) AS holes"
      " FROM g.record GROUP BY stream)"},
+};
+
+static const struct rule ledger_rules[] = {
+    {"ledger entries or results that the mirror has not",
+     "SELECT count(*) FROM g.record r WHERE r.stream != 1 AND NOT EXISTS (SELECT 1 FROM "
+     "m.record c WHERE " SAME " c.stream = r.stream + 2 AND c.seq = r.seq) AND r.seq <= ?"},
 };
 
 static bool read_event(sqlite3_stmt *row, struct wire_event *out) {
@@ -257,11 +259,13 @@ static bool follow_events(sqlite3 *db, struct lab_tally *tally) {
     return sqlite3_finalize(row) == SQLITE_OK;
 }
 
-bool lab_check_records(struct lab *lab, uint64_t events_through, struct lab_tally *tally) {
+bool lab_check_records(struct lab *lab, uint64_t events_through, uint64_t ledger_through,
+                       struct lab_tally *tally) {
     sqlite3 *db = NULL;
     const bool good = sqlite3_open(":memory:", &db) == SQLITE_OK && open_both(lab, db) &&
                       keep_rules(db, record_rules, sizeof record_rules / sizeof *record_rules,
                                  events_through, tally) &&
+                      keep_rules(db, ledger_rules, 1, ledger_through, tally) &&
                       follow_events(db, tally);
     if (!good) {
         (void)fprintf(stderr, "lab: the records cannot be read: %s\n", sqlite3_errmsg(db));

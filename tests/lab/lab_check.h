@@ -13,6 +13,7 @@ struct lab_tally {
     uint64_t mirrored; /* ... and at the head-end */
     uint64_t energies; /* of them, that were held against the simulated meter */
     uint64_t events;   /* at the head-end */
+    uint64_t entries;  /* of the ledger */
     uint64_t digest;   /* of the store: the same for the same run */
     uint64_t wrong;    /* broken promises; the first few were printed on stderr */
 };
@@ -29,8 +30,10 @@ bool lab_check(struct lab *lab, uint64_t through, struct lab_tally *tally);
 /*
  * Likewise ledger, events and results, byte for byte, added to a tally: contiguous from 1 at
  * the head-end, and what the gateway's store knows as acknowledged is there, of the events
- * everything up to `events_through`. No meter is lost twice without being back in between.
+ * everything up to `events_through`, of the ledger up to `ledger_through`. No meter is lost
+ * twice without being back in between.
  */
-bool lab_check_records(struct lab *lab, uint64_t events_through, struct lab_tally *tally);
+bool lab_check_records(struct lab *lab, uint64_t events_through, uint64_t ledger_through,
+                       struct lab_tally *tally);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "gateway/hub/hub_state.h"
 #include "tests/lab/lab_check.h"
+#include "tests/lab/lab_money.h"
 #include "tests/lab/lab_story.h"
 
 #define HOUR_US INT64_C(3600000000)
@@ -86,6 +87,7 @@ static bool mend(struct story *story, int64_t *hours) {
         if (has_sent_all(&lab->hub->drain)) {
             story->through = lab->hub->drain.streams[WIRE_READINGS].acked;
             story->events_through = lab->hub->drain.streams[WIRE_EVENTS].acked;
+            story->ledger_through = lab->hub->drain.streams[WIRE_LEDGER].acked;
             return true;
         }
     }
@@ -116,21 +118,23 @@ static void tell_buses(struct story *story) {
 
 static int tell(struct story *story, int64_t hour, bool good) {
     struct lab_tally tally;
-    good = lab_check(&story->lab, story->through, &tally) &&
-           lab_check_records(&story->lab, story->events_through, &tally) && good &&
-           tally.wrong == 0 && tally.stored > 0;
+    good =
+        lab_check(&story->lab, story->through, &tally) &&
+        lab_check_records(&story->lab, story->events_through, story->ledger_through, &tally) &&
+        lab_check_money(&story->lab, &tally) && good && tally.wrong == 0 && tally.stored > 0;
     (void)printf(
         "%slab: seed %llu, %lld days, %llu mishaps, %llu answers disturbed, %llu restarts, "
         "%llu readings stored, "
-        "%llu at the cloud end, %llu events, %llu held against their meters, %llu wrong, "
+        "%llu at the cloud end, %llu events, %llu entries, %llu held against their meters, "
+        "%llu wrong, "
         "digest %llu: %s\n",
         isatty(STDERR_FILENO) ? "\n" : "", (unsigned long long)story->config.seed,
         (long long)(hour / HOURS), (unsigned long long)story->mishaps,
         (unsigned long long)lab_struck(&story->lab.sim), (unsigned long long)story->restarts,
         (unsigned long long)tally.stored, (unsigned long long)tally.mirrored,
-        (unsigned long long)tally.events, (unsigned long long)tally.energies,
-        (unsigned long long)tally.wrong, (unsigned long long)tally.digest,
-        good ? "all is well" : "BROKEN");
+        (unsigned long long)tally.events, (unsigned long long)tally.entries,
+        (unsigned long long)tally.energies, (unsigned long long)tally.wrong,
+        (unsigned long long)tally.digest, good ? "all is well" : "BROKEN");
     return good ? EX_OK : EX_SOFTWARE;
 }
 

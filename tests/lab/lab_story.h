@@ -25,6 +25,7 @@ struct story {
     uint64_t restarts;
     uint64_t through;        /* readings both ends had when all was mended */
     uint64_t events_through; /* likewise events */
+    uint64_t ledger_through; /* and entries */
 };
 
 /* Somebody wants it to end. */
