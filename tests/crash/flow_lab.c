@@ -2,25 +2,31 @@
 /*
  * The whole gateway: two simulated meters are polled, what they say is stored, sent and
  * acknowledged by the head-end, whose mirror is on the other disk. The witness sees what goes
- * over the network, before it goes: what was sent must have been stored.
+ * over the network, before it goes: what was sent must have been stored. Both meters have
+ * accounts; after every start all that was ever charged is reckoned again from the readings.
  */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridges/quantity.h"
 #include "gateway/hub/hub_state.h"
 #include "gateway/sync/wire.h"
+#include "gateway/sync/wire_ledger.h"
 #include "tests/crash/flow.h"
 #include "tests/crash/flow_old.h"
 #include "tests/lab/lab.h"
+#include "tests/lab/lab_books.h"
 
 #define STORE  "/disk-a/metergate.db"
 #define MIRROR "/disk-b/headend.db"
 
 enum {
     CYCLE_US = 2000000,
-    BETWEEN_US = 5000000, /* a machine is off for a while */
+    BETWEEN_US = 5000000,    /* a machine is off for a while ... */
+    BETWEEN_MAX_S = 30 * 60, /* ... so that hours end and bands begin at its start */
+    METER_SPEED = 20,
     DAY_MS = 86400000,
     LEAST_MAX = 10000 /* the settings allow no smaller store */
 };
@@ -102,7 +108,8 @@ static bool open_lab(struct life *life, struct memory *memory, char *models) {
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     const char *source = getenv("METERGATE_SOURCE"); /* else it is run from there */
     char here[PATH_MAX];
-    memory->now_us += BETWEEN_US; /* no run lives in another one's time */
+    /* no run lives in another one's time */
+    memory->now_us += BETWEEN_US + (int64_t)(life->run->seed % BETWEEN_MAX_S) * 1000000;
     (void)snprintf(models, LAB_PATH_MAX, "%.200s/config/models",
                    source ? source : realpath(".", here));
     set_limits(life);
@@ -120,7 +127,108 @@ static bool open_lab(struct life *life, struct memory *memory, char *models) {
                                       .start_us = memory->now_us,
                                       .observe = observe,
                                       .context = life};
-    return lab_open(&life->lab, &config);
+    if (!lab_open(&life->lab, &config)) {
+        return false;
+    }
+    /* the meters were never off: they have counted since the beginning, and fast */
+    struct sim_era *era = &life->lab.sim.era;
+    era->start_utc_us -= era->start_mono_us;
+    era->start_mono_us = 0;
+    era->speed = METER_SPEED;
+    return true;
+}
+
+/* --- what was charged -------------------------------------------------------------------- */
+
+static void say_wrong(void *context, const char *text) {
+    witness_broken(context, "money: %s", text);
+}
+
+static enum gw_status read_ledger(struct store *store, struct books *books) {
+    static struct store_records records;
+    enum gw_status status = GW_OK;
+    for (uint64_t from = 1; status == GW_OK && from <= store_record_head(store, STORE_LEDGER);
+         from = records.last_seq + 1) {
+        size_t at = 0;
+        status = store_read_records(store, STORE_LEDGER, from, &records);
+        for (size_t i = 0; status == GW_OK && i < records.count; i++) {
+            struct entry entry;
+            status = wire_entry_decode(records.bytes + at, records.len[i], &entry);
+            at += records.len[i];
+            if (status == GW_OK) {
+                books_entry(books, &entry);
+            }
+        }
+    }
+    return status;
+}
+
+/* The meter whose energy has this number; NULL: none. */
+static const char *meter_of(struct hub *hub, uint32_t point) {
+    const struct hub_meter *meter;
+    for (size_t i = 0; (meter = hub_meter_at(hub, i)); i++) {
+        for (size_t p = 0; p < meter->site->model->point_count; p++) {
+            if (meter->points[p].number == point &&
+                meter->points[p].quantity == QUANTITY_combined_active_energy) {
+                return meter->site->id;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* GW_NONE: the oldest are no more. */
+static enum gw_status read_readings(struct hub *hub, struct books *books) {
+    static struct store_reading rows[500];
+    struct store_batch batch;
+    enum gw_status status = GW_OK;
+    for (uint64_t from = 1; status == GW_OK && from <= store_head(hub->store);
+         from = batch.last_seq + 1) {
+        status = store_read(hub->store, from, rows, 500, &batch);
+        if (status == GW_OK && batch.count == 0) {
+            return GW_NONE;
+        }
+        for (size_t i = 0; status == GW_OK && i < batch.count; i++) {
+            const char *meter = meter_of(hub, rows[i].point);
+            if (meter) {
+                books_reading(books, meter, batch.first_seq + i, &rows[i]);
+            }
+        }
+    }
+    return status;
+}
+
+/* The accounts are where their entries have brought them. */
+static void check_accounts(const struct life *life, const struct books *books) {
+    const struct billing *billing = life->lab.hub->billing;
+    for (size_t i = 0; billing && i < billing_count(billing); i++) {
+        struct billing_view view;
+        billing_look(billing, i, &view);
+        const struct known_account *known = books_account(books, view.account->id);
+        if (view.account->aseq != (known ? known->aseq : 0) ||
+            view.account->balance_micro != (known ? known->balance : 0)) {
+            witness_broken(life->run->witness, "%s is not what its entries say",
+                           view.account->id);
+        }
+    }
+    if (billing && billing_is_safe(billing)) {
+        witness_broken(life->run->witness, "money is not posted any more");
+    }
+}
+
+/* After every start: each entry there once, each unit charged once. */
+static void check_money(const struct life *life) {
+    static struct books books;
+    struct hub *hub = life->lab.hub;
+    books = (struct books){.wrong = say_wrong};
+    books.context = (void *)(uintptr_t)life->run->witness;
+    if (read_ledger(hub->store, &books) != GW_OK) {
+        return; /* the disk fails: that is seen to elsewhere */
+    }
+    check_accounts(life, &books);
+    if (read_readings(hub, &books) == GW_OK) {
+        books_compare(&books);
+    }
 }
 
 static enum gw_status start_gateway(struct life *life) {
@@ -133,6 +241,7 @@ static enum gw_status start_gateway(struct life *life) {
         witness_started(life->run->witness, clock_mono_us(&machine) - before_us,
                         store_head(store), store_acked(store));
         witness_epoch(life->run->witness, store_epoch(store));
+        check_money(life);
     }
     return status;
 }
