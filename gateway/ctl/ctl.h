@@ -28,6 +28,11 @@ struct ctl_options {
     const char *role;
     int64_t key_id;
     bool explain;
+    bool csv;
+    const char *account;
+    const char *from;
+    const char *to;
+    const char *zone;
 };
 
 /* keygen FILE: makes a signing key, prints what the gateway's configuration needs of it. */
@@ -36,6 +41,11 @@ enum gw_exit ctl_keygen(const struct ctl_options *options, char **arguments);
 /* rate [FILE]: tariff cases, one JSON object a line (standard input without FILE); prints one
  * answer a line, {"error": ...} where a case cannot be worked out, and fails then. */
 enum gw_exit ctl_rate(const struct ctl_options *options, char **arguments);
+
+/* ledger verify|export DB: of a gateway that does not run, or of a snapshot. verify names the
+ * first entry that is wrong and leaves with GW_EXIT_DATA; export prints statements, or one
+ * line of CSV for each line of them. */
+enum gw_exit ctl_ledger(const struct ctl_options *options, char **arguments);
 
 /* watch: prints what gateways send until Ctrl-C or --timeout. */
 enum gw_exit ctl_watch(const struct ctl_options *options, char **arguments);

@@ -25,6 +25,8 @@ struct command {
 
 static const struct command commands[] = {
     {"keygen", "FILE", 1, 0, ctl_keygen, "makes a signing key: --role ROLE --key-id N"},
+    {"ledger", "verify|export DB", 2, 0, ctl_ledger,
+     "checks every entry of a ledger, or prints statements; offline"},
     {"rate", "[FILE]", 0, 1, ctl_rate,
      "works out tariff cases, one JSON object a line, without a gateway; or --explain"},
     {"relay", "METER ACTION", 2, 0, ctl_relay,
@@ -60,6 +62,11 @@ static const struct row {
     {"role", TEXT, AT(role), "ROLE", "keygen: " SEAL_ROLES},
     {"key-id", NUMBER, AT(key_id), "N", "keygen: number of the key, unique at the gateway"},
     {"explain", FLAG, AT(explain), NULL, "rate: every line with its arithmetic, for people"},
+    {"csv", FLAG, AT(csv), NULL, "ledger export: one line for each line of a statement"},
+    {"account", TEXT, AT(account), "A", "ledger export: of one account"},
+    {"from", TEXT, AT(from), "DATE", "ledger export: from the beginning of 2026-01-31"},
+    {"to", TEXT, AT(to), "DATE", "ledger export: up to the beginning of it"},
+    {"zone", TEXT, AT(zone), "ZONE", "ledger export: times of Europe/London; else UTC"},
     {"help", HELP, 0, NULL, "prints this"},
     {"version", VERSION, 0, NULL, "prints the version"},
 #undef AT
@@ -76,7 +83,8 @@ static void print_help(void) {
         (void)printf("  --%-23s %-6s %s\n", rows[i].name,
                      rows[i].argument ? rows[i].argument : "", rows[i].help);
     }
-    (void)printf("\nExit: 0 done, 1 failed, 64 wrong usage\n");
+    (void)printf(
+        "\nExit: 0 done, 1 failed, 64 wrong usage, 65 a ledger that is damaged, 75 in use\n");
 }
 
 static enum gw_exit usage(const char *subject, const char *fault) {

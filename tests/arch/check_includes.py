@@ -19,7 +19,8 @@ LAYERS = {"bridges": {"bridges"}, "gateway": {"gateway", "bridges", "proto"},
 # programs stand on top: their rooms are seen by nobody else
 PROGRAMS = ["gateway/app", "gateway/ctl", "gateway/headend", "bridges/cli", "tests/sim"]
 # the programs beside the daemon use these rooms of the gateway and no other
-MAY_USE = {"gateway/ctl": {"gateway/ctl", "gateway/base", "gateway/core", "gateway/sync",
+MAY_USE = {"gateway/ctl": {"gateway/ctl", "gateway/ctl/store", "gateway/base", "gateway/core",
+                           "gateway/ledger", "gateway/store", "gateway/sync",
                            "gateway/tariffs"},
            "gateway/headend": {"gateway/headend", "gateway/headend/store", "gateway/base",
                                "gateway/core", "gateway/sync", "gateway/store"}}
