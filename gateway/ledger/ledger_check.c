@@ -148,14 +148,14 @@ static enum gw_status check_tax(struct looking *on, const struct entry_tax *tax)
     rate->tax += tax->tax_micro;
     const int128 due = money_floor_divide(rate->net * tax->ppm, MONEY_PPM);
     if (rate->tax != due) {
-        return LEDGER_BROKEN(on->why,
-                             "with it the tax at %s %% is %s in all, but of %s it is %s",
-                             ledger_said(tax->ppm * 100).text, ledger_said(rate->tax).text,
-                             ledger_said(rate->net).text, ledger_said(due).text);
+        return LEDGER_BROKEN(
+            on->why, "with it the tax at %s %% is %s in all, but of %s it is %s",
+            ledger_said((int128)tax->ppm * 100).text, ledger_said(rate->tax).text,
+            ledger_said(rate->net).text, ledger_said(due).text);
     }
     if (rate->net * tax->ppm != due * MONEY_PPM + tax->residual_after) {
         return LEDGER_BROKEN(on->why, "the residual of the tax at %s %% is not what is left",
-                             ledger_said(tax->ppm * 100).text);
+                             ledger_said((int128)tax->ppm * 100).text);
     }
     return GW_OK;
 }
@@ -414,6 +414,7 @@ static enum gw_status look_at(struct looking *on, look *const *looks, size_t cou
 }
 
 enum gw_status ledger_check_next(struct ledger_check *check, const struct entry *entry,
+                                 /* NOLINTNEXTLINE(readability-non-const-parameter): written */
                                  char *why) {
     static look *const everywhere[] = {check_balance, check_once};
     static look *const by_kind[][3] = {

@@ -20,18 +20,19 @@ static struct ledger_slot *slot_of(const struct ledger_set *set, const uint8_t *
 /* Twice the room; at least half of it stays free. */
 static enum gw_status grow(struct ledger_set *set) {
     const size_t cap = set->cap ? set->cap * 2 : CAP_FIRST;
-    struct ledger_set next = {
-        .count = set->count, .cap = cap, .slots = calloc(cap, sizeof *next.slots)};
-    if (!next.slots) {
+    struct ledger_slot *slots = calloc(cap, sizeof *slots);
+    if (!slots) {
         return GW_ENOMEM;
     }
+    const struct ledger_set next = {.cap = cap, .slots = slots};
     for (size_t i = 0; i < set->cap; i++) {
         if (set->slots[i].is_taken) {
             *slot_of(&next, set->slots[i].key) = set->slots[i];
         }
     }
     free(set->slots);
-    *set = next;
+    set->slots = slots;
+    set->cap = cap;
     return GW_OK;
 }
 

@@ -9,7 +9,7 @@ static const struct wire_field service_rows[] = {
     WIRE_ROW(account_service, 2, SIGNED, residual),
     WIRE_ROW(account_service, 3, SIGNED, standing_through),
     WIRE_ROW(account_service, 4, TEXT, standing_name),
-    WIRE_LADDER_ROWS(account_service, 5, use),
+    WIRE_LADDER_ROWS(account_service, 5),
 };
 static const struct wire_table service_table = WIRE_TABLE(service_rows);
 

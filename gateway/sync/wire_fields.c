@@ -298,7 +298,9 @@ static void put_parts(struct writer *out, const struct wire_field *field, const 
 }
 
 enum gw_status wire_fields_put(const struct wire_table *table, uint64_t allowed,
-                               const void *from, uint8_t *buf, size_t cap, size_t *len) {
+                               const void *from,
+                               /* NOLINTNEXTLINE(readability-non-const-parameter): written */
+                               uint8_t *buf, size_t cap, size_t *len) {
     struct writer out = {.allowed = allowed, .buf = buf, .cap = cap};
     for (size_t i = 0; i < table->count; i++) {
         const struct wire_field *field = &table->fields[i];

@@ -126,7 +126,7 @@ static const struct wire_field entry_rows[] = {
     WIRE_ROW_PART(entry, STANDING, standing, standing_table),
     WIRE_ROW_PART(entry, SPLIT, split, split_table),
     WIRE_ROW(entry, DEBT, SIGNED, debt_micro),
-    WIRE_LADDER_ROWS(entry, USE, use),
+    WIRE_LADDER_ROWS(entry, USE),
 };
 static const struct wire_table entry_table = WIRE_TABLE(entry_rows);
 

@@ -11,8 +11,9 @@
 
 #define WIRE_TIME_MAX_MS INT64_C(253402300799999) /* the year 9999 */
 
-/* What an entry and an account know of a ladder: numbers first..first + 5. */
-#define WIRE_LADDER_ROWS(owner, first, use)                                                    \
+/* What an entry and an account know of a ladder: numbers first..first + 5, in its
+ * member `use`. */
+#define WIRE_LADDER_ROWS(owner, first)                                                         \
     WIRE_ROW(owner, (first), SIGNED, use.used_micro),                                          \
         WIRE_ROW(owner, (first) + 1, SIGNED, use.at_ms),                                       \
         WIRE_ROW(owner, (first) + 2, UNSIGNED, use.tier),                                      \

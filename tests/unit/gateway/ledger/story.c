@@ -8,6 +8,8 @@
 enum { FLAT_1, FLAT_2, FLAT_3, SHOP };
 enum { STEP_MS = 20 * 60000, HOUR_STEPS = 3 };
 
+static const int64_t unit = MICRO;
+
 static const int64_t begin_ms = 1767258000000; /* 2026-01-01 10:00 at UTC+1 */
 
 /* What is going on. */
@@ -52,8 +54,8 @@ static struct tariff laddered(void) {
     tariff.prices[0][0][2] = 800007;
     tariff.ladder.period = LADDER_MONTH;
     tariff.ladder.threshold_count = 2;
-    tariff.ladder.thresholds[0] = 2 * MICRO;
-    tariff.ladder.thresholds[1] = 9 * MICRO;
+    tariff.ladder.thresholds[0] = 2 * unit;
+    tariff.ladder.thresholds[1] = 9 * unit;
     tariff.standing_count = 2;
     tariff.standings[0] =
         (struct standing){.name = "service", .per = STANDING_DAY, .amount_micro = 537211};
@@ -64,7 +66,8 @@ static struct tariff laddered(void) {
 
 /* Takes over in the middle of an hour: with another tax, by night and day. */
 static struct tariff banded(void) {
-    struct tariff tariff = plain("night-and-day", begin_ms + 26 * 3600000 + 600000, 310007);
+    struct tariff tariff =
+        plain("night-and-day", begin_ms + INT64_C(26) * 3600000 + 600000, 310007);
     tariff.revision = 2;
     tariff.tax_ppm = 50000;
     tariff.band_count = 2;
@@ -89,7 +92,7 @@ static struct tariff slab(void) {
     tariff.ladder.mode = LADDER_SLAB;
     tariff.ladder.period = LADDER_MONTH;
     tariff.ladder.threshold_count = 1;
-    tariff.ladder.thresholds[0] = 3 * MICRO;
+    tariff.ladder.thresholds[0] = 3 * unit;
     return tariff;
 }
 
@@ -148,7 +151,7 @@ static void bind(struct teller *on, size_t who, const char *id, enum tariff_util
     struct account_meter settings = {
         .utility = utility, .share_from_ppm = from_ppm, .share_to_ppm = to_ppm};
     (void)snprintf(settings.id, sizeof settings.id, "%s", id);
-    struct meter_reading reading = at_register(on, 1000 * MICRO);
+    struct meter_reading reading = at_register(on, 1000 * unit);
     reading.multiplier_micro = strcmp(id, "m-3") == 0 ? 40333333 : MICRO;
     step(
         on, who,
@@ -221,7 +224,7 @@ static void move_in(struct teller *on) {
     static const char *const ids[STORY_ACCOUNTS] = {"flat-1", "flat-2", "flat-3", "shop-1"};
     for (size_t i = 0; i < STORY_ACCOUNTS; i++) {
         account_init(&on->story->accounts[i], ids[i], on->story->meters[i], STORY_METERS);
-        order(on, i, ACCOUNT_OPEN, i == FLAT_2 ? 0 : 5 * MICRO);
+        order(on, i, ACCOUNT_OPEN, i == FLAT_2 ? 0 : 5 * unit);
     }
     bind(on, FLAT_1, "m-1", TARIFF_ELECTRICITY, 0, MONEY_PPM);
     bind(on, FLAT_2, "m-2", TARIFF_ELECTRICITY, 0, MONEY_PPM);
@@ -234,18 +237,18 @@ static void move_in(struct teller *on) {
 static void change_tenant(struct teller *on) {
     unbind(on, FLAT_1, "m-1b");
     order(on, FLAT_1, ACCOUNT_SHUT, 0);
-    order(on, FLAT_1, ACCOUNT_OPEN, 3 * MICRO);
+    order(on, FLAT_1, ACCOUNT_OPEN, 3 * unit);
     bind(on, FLAT_1, "m-1b", TARIFF_ELECTRICITY, 0, MONEY_PPM);
 }
 
 static void something(struct teller *on, int hour) {
     switch (hour) {
     case 2:
-        pay(on, FLAT_1, 20 * MICRO, 0);
+        pay(on, FLAT_1, 20 * unit, 0);
         return;
     case 4:
-        order(on, FLAT_2, ACCOUNT_DEBT, 2 * MICRO);
-        pay(on, FLAT_2, 10 * MICRO, 4711);
+        order(on, FLAT_2, ACCOUNT_DEBT, 2 * unit);
+        pay(on, FLAT_2, 10 * unit, 4711);
         return;
     case 6:
         take_back(on, FLAT_1);
@@ -256,7 +259,7 @@ static void something(struct teller *on, int hour) {
         return;
     case 12:
         order(on, SHOP, ACCOUNT_ADJUST, -123456);
-        order(on, SHOP, ACCOUNT_REFUND, 1 * MICRO);
+        order(on, SHOP, ACCOUNT_REFUND, 1 * unit);
         return;
     case 18:
         step(on, FLAT_3,
