@@ -49,7 +49,7 @@ enum {
     X(POLICY, 17)          /* the mode of an account changes */
 
 enum entry_kind {
-#define X(name, number) ENTRY_##name = number,
+#define X(name, number) ENTRY_##name = (number),
     ENTRY_KIND_MAP(X)
 #undef X
 };
