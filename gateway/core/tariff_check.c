@@ -243,6 +243,35 @@ static void check_whole_ladder(struct check *check) {
     }
 }
 
+static bool is_printable(const char *text) {
+    while (*text >= ' ' && *text <= '~') {
+        text++;
+    }
+    return *text == '\0';
+}
+
+/* What stands in entries of the ledger, whose texts are printable ASCII. */
+static void check_words(struct check *check) {
+    static const char text[] = "may hold printable ASCII only: it stands in the ledger";
+    const struct tariff *tariff = check->tariff;
+    expect(check, is_printable(tariff->id), "id", text);
+    for (size_t i = 0; i < tariff->source_count; i++) {
+        if (!is_printable(tariff->sources[i])) {
+            fault(check, "sources", (int)i, NULL, text);
+        }
+    }
+    for (size_t i = 0; i < tariff->band_count; i++) {
+        if (!is_printable(tariff->bands[i])) {
+            fault(check, "prices", (int)i, NULL, text);
+        }
+    }
+    for (size_t i = 0; i < tariff->standing_count; i++) {
+        if (!is_printable(tariff->standings[i].name)) {
+            fault(check, "standing", (int)i, "name", text);
+        }
+    }
+}
+
 /* Every date that can be must find its entry: of each kind, in a leap year. */
 static void check_whole_year(struct check *check) {
     static const struct {
@@ -278,6 +307,7 @@ size_t tariff_check(const struct tariff *tariff, enum tariff_level level,
     check_ladder(&check);
     check_standings(&check);
     if (level == TARIFF_DOCUMENT) {
+        check_words(&check);
         check_whole_prices(&check);
         check_whole_ladder(&check);
         if (tariff->entry_count > 0 && check.count == 0) {

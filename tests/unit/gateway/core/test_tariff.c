@@ -181,6 +181,22 @@ Test(tariff, no_price_with_its_tax_may_be_above_the_cap) {
     cr_assert_eq(fault_count, 0);
 }
 
+Test(tariff, what_stands_in_the_ledger_is_printable_ascii) {
+    peak_and_valley();
+    tariff.source_count = 1;
+    strcpy(tariff.sources[0], "\xe5\xb8\x82\xe7\x94\xb5"); /* grid, in Chinese */
+    strcpy(tariff.bands[1], "\xe8\xb0\xb7");               /* valley */
+    tariff.standing_count = 1;
+    tariff.standings[0] = (struct standing){.name = "caf\xc3\xa9", .on_day = 1};
+    check(TARIFF_DOCUMENT);
+    cr_expect(says("sources[0]", "printable ASCII"));
+    cr_expect(says("prices[1]", "printable ASCII"));
+    cr_expect(says("standing[0].name", "printable ASCII"));
+    cr_assert_eq(fault_count, 3);
+    check(TARIFF_SOUND); /* a case of `rate` is kept nowhere */
+    cr_assert_eq(fault_count, 0);
+}
+
 Test(tariff, prices_and_ladder_must_fit_each_other) {
     tariff = tariff_of("L", "2020-01-01T00:00:00Z", "0.5 0.6 0.7");
     check(TARIFF_DOCUMENT);
