@@ -101,7 +101,7 @@ static enum gw_status post_amount(const struct stepping *on, enum entry_kind kin
     struct entry entry;
     account_draft(on->account, on->event, kind, &entry);
     entry.amount_micro = amount_micro;
-    entry.mode = on->event->mode;
+    entry.mode = kind == ENTRY_OPEN || kind == ENTRY_POLICY ? on->event->mode : ACCOUNT_PREPAID;
     entry.debt_micro = kind == ENTRY_DEBT_TRANSFER ? amount_micro : 0;
     return account_post(on->account, &entry, on->effects);
 }
@@ -197,7 +197,7 @@ static int32_t monday_of(const struct calendar *calendar, int64_t at_ms) {
 static void sign_credit(const struct account_event *event, struct entry *entry) {
     entry->has_voucher = event->has_voucher;
     entry->seller = event->seller;
-    entry->voucher_no = event->voucher_no;
+    entry->voucher_no = event->has_voucher ? event->voucher_no : 0;
     entry->origin = event->origin;
 }
 

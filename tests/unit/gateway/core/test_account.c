@@ -473,6 +473,24 @@ Test(account, a_reversal_takes_back_each_part_of_a_credit) {
     replays();
 }
 
+Test(account, an_entry_holds_nothing_that_its_kind_has_no_use_for) {
+    begin(8);
+    add(&power, tariff_of("P", "2020-01-01T00:00:00Z", "0.5"));
+    open_account("0", "2025-03-01T00:00:00+08:00");
+    steps(&(struct account_event){.kind = ACCOUNT_ADJUST,
+                                  .at_ms = at("2025-03-01T01:00:00+08:00"),
+                                  .amount_micro = 1,
+                                  .mode = ACCOUNT_NOTICE});
+    cr_assert_eq(last()->mode, ACCOUNT_PREPAID);
+    steps(&(struct account_event){.kind = ACCOUNT_CREDIT,
+                                  .at_ms = at("2025-03-01T02:00:00+08:00"),
+                                  .amount_micro = 1,
+                                  .seller = 7,
+                                  .voucher_no = 9});
+    cr_assert_not(last()->has_voucher);
+    cr_assert_eq(last()->voucher_no, 0);
+}
+
 Test(account, refunds_adjustments_and_modes_are_entries) {
     begin_flat("1");
     cr_assert_eq(happens(ACCOUNT_REFUND, "30", "2025-03-03T08:00:00+08:00"), GW_OK);
