@@ -192,7 +192,18 @@ def deltas(case):
         rests[meter] = exact - exact.__floor__()
         spans[meter].append((at, fresh[0], exact.__floor__(), reading.get("source", "")))
         base[meter] = fresh
+    for meter, (low, high) in case.get("shares", {}).items():
+        spans[meter] = shared(spans.get(meter, []), low, high)
     return spans, events, min(ends, default=0)
+
+
+def shared(spans, low, high):
+    """What lies between two cumulative shares (ppm) of a meter."""
+    part, total, own = lambda sum_: sum_ * high // MICRO - sum_ * low // MICRO, 0, []
+    for first, last, quantity, source in spans:
+        own.append((first, last, part(total + quantity) - part(total), source))
+        total += quantity
+    return own
 
 
 # --- cutting ------------------------------------------------------------------------------------
