@@ -216,7 +216,8 @@ static bool moves_part(const struct account_meter *meter, const struct meter_del
 /* Adds what a reading has moved to the accrual, at its prices. */
 static enum gw_status accrue(const struct account_meter *meter,
                              const struct rating_rules *rating, const struct meter_delta *delta,
-                             struct ladder_use *use, struct account_accrual *next) {
+                             enum rating_method method, struct ladder_use *use,
+                             struct account_accrual *next) {
     const int64_t before = next->meter_total_micro;
     if (money_add(before, delta->quantity_micro, &next->meter_total_micro) != GW_OK) {
         return GW_ERANGE;
@@ -226,7 +227,7 @@ static enum gw_status accrue(const struct account_meter *meter,
                                      .to_ms = delta->to.at_ms,
                                      .quantity_micro = part > 0 ? part : 0,
                                      .source = meter->source,
-                                     .method = RATING_READ};
+                                     .method = method};
     if (span.quantity_micro == 0) {
         return GW_OK;
     }
@@ -259,7 +260,8 @@ static bool is_due(struct account_service *service, const struct rating_rules *r
 /* One try; GW_EFULL: the accrual has as many lines as an entry may have. */
 static enum gw_status take(struct account *account, struct account_meter *meter,
                            const struct account_event *event, const struct account_rules *rules,
-                           bool has_limits, struct account_effects *effects, bool *due) {
+                           bool has_limits, enum rating_method method,
+                           struct account_effects *effects, bool *due) {
     struct account_service *service = &account->services[meter->utility];
     const struct rating_rules rating = {.book = rules->books[meter->utility],
                                         .calendar = rules->calendar};
@@ -271,7 +273,7 @@ static enum gw_status take(struct account *account, struct account_meter *meter,
         return GW_OK;
     }
     if (status == GW_OK && delta.is_charged) {
-        status = rating.book ? accrue(meter, &rating, &delta, &use, &next) : GW_NONE;
+        status = rating.book ? accrue(meter, &rating, &delta, method, &use, &next) : GW_NONE;
         next.through_seq = event->seq;
     }
     if (status != GW_OK) {
@@ -284,6 +286,50 @@ static enum gw_status take(struct account *account, struct account_meter *meter,
     return GW_OK;
 }
 
+/* As if the meter had been read in the middle of the time since it last was. */
+static bool halve(const struct account_meter *meter, struct account_event *part) {
+    const struct meter_reading *from = &meter->accrual.base.reading;
+    const int64_t modulus = meter->limits.modulus_micro;
+    const int64_t dt_ms = part->reading.at_ms - from->at_ms;
+    int64_t moved = part->reading.register_micro - from->register_micro;
+    moved += moved < 0 ? modulus : 0;
+    if (dt_ms < 2 || moved < 0) {
+        return false;
+    }
+    const int64_t middle = from->register_micro + money_share(moved, dt_ms / 2, dt_ms);
+    part->reading.at_ms = from->at_ms + dt_ms / 2;
+    part->reading.register_micro = modulus > 0 && middle >= modulus ? middle - modulus : middle;
+    part->seq = meter->accrual.through_seq;
+    return true;
+}
+
+/* A reading after so long a time that an entry has not lines enough for all its prices: it is
+ * taken in as many parts as that needs, each of them an entry, linear in between. */
+static enum gw_status take_in_parts(struct account *account, struct account_meter *meter,
+                                    const struct account_event *event,
+                                    const struct account_rules *rules,
+                                    struct account_effects *effects, bool *due) {
+    struct account_event part = *event;
+    for (;;) {
+        const bool is_whole = part.reading.at_ms == event->reading.at_ms;
+        enum gw_status status =
+            take(account, meter, &part, rules, false, RATING_LINEAR, effects, due);
+        if (status == GW_OK && is_whole) {
+            return GW_OK;
+        }
+        if (status == GW_OK) {
+            part = *event;
+        } else if (status == GW_EFULL && meter->accrual.line_count > 0) {
+            status = account_flush(account, event, rules, (size_t)meter->utility, effects);
+        } else if (status == GW_EFULL && halve(meter, &part)) {
+            status = GW_OK;
+        }
+        if (status != GW_OK) {
+            return status;
+        }
+    }
+}
+
 enum gw_status account_take_reading(struct account *account, const struct account_event *event,
                                     const struct account_rules *rules, bool has_limits,
                                     struct account_effects *effects) {
@@ -292,11 +338,16 @@ enum gw_status account_take_reading(struct account *account, const struct accoun
         return account_refuse(effects->why, GW_EINVALID, "the account has no such meter");
     }
     bool due = false;
-    enum gw_status status = take(account, meter, event, rules, has_limits, effects, &due);
+    enum gw_status status =
+        take(account, meter, event, rules, has_limits, RATING_READ, effects, &due);
     if (status == GW_EFULL) {
         status = account_flush(account, event, rules, (size_t)meter->utility, effects);
-        status = status == GW_OK ? take(account, meter, event, rules, has_limits, effects, &due)
+        status = status == GW_OK ? take(account, meter, event, rules, has_limits, RATING_READ,
+                                        effects, &due)
                                  : status;
+    }
+    if (status == GW_EFULL) {
+        status = take_in_parts(account, meter, event, rules, effects, &due);
     }
     if (status != GW_OK) {
         return cannot_rate(effects->why, status);

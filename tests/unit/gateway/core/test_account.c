@@ -379,6 +379,39 @@ Test(account, sixteen_prices_and_more_make_two_entries) {
     replays();
 }
 
+/* Three days unread over a ladder of twelve tiers that begins anew each day, with a new price
+ * each day: 36 units, 12 a day, 78 of money a day by prices 1 to 12, doubled and trebled. */
+Test(account, a_gap_with_more_prices_than_an_entry_has_lines_is_several_entries) {
+    begin(0);
+    static const char *const prices[] = {"1 2 3 4 5 6 7 8 9 10 11 12",
+                                         "2 4 6 8 10 12 14 16 18 20 22 24",
+                                         "3 6 9 12 15 18 21 24 27 30 33 36"};
+    static const char *const days[] = {"2025-03-01T00:00:00Z", "2025-03-02T00:00:00Z",
+                                       "2025-03-03T00:00:00Z"};
+    for (int i = 0; i < 3; i++) {
+        const char id[] = {(char)('A' + i), '\0'};
+        struct tariff *tariff = add(&power, tariff_of(id, days[i], prices[i]));
+        set_ladder(tariff, LADDER_DAY, "1 2 3 4 5 6 7 8 9 10 11");
+    }
+    open_account("0", days[0]);
+    bind("m1", TARIFF_ELECTRICITY, "0", days[0]);
+    read_fine("m1", "36", "2025-03-04T00:00:00Z");
+    cr_assert_eq(account_balance_now(&account, &rules), -micro("468"));
+    cr_assert_geq(count_of(ENTRY_DEBIT_ENERGY), 3);
+    int64_t used = 0;
+    for (size_t i = 0; i < kept_count; i++) {
+        used += kept[i].range.quantity_micro;
+        for (size_t line = 0; line < kept[i].line_count; line++) {
+            cr_assert(kept[i].lines[line].methods & RATING_LINEAR);
+        }
+    }
+    cr_assert_eq(used, micro("36"));
+    cr_assert_eq(meters[0].base.reading.register_micro, micro("36"));
+    read_fine("m1", "37", "2025-03-04T01:00:00Z"); /* 3 more */
+    cr_assert_eq(account_balance_now(&account, &rules), -micro("471"));
+    replays();
+}
+
 /* --- standing charges -------------------------------------------------------------------- */
 
 static void add_standing(struct tariff *tariff, const char *name, const char *amount,
