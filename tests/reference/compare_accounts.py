@@ -66,12 +66,13 @@ def model(life):
             "balance_micro": -charged - fixed - tax, "events": deltas(case)[1]}
 
 
-def is_beyond_an_entry(life, answer):
-    """An entry holds 16 lines. A gap that needs more of them than that is refused, and so is every later reading."""
-    lines, readings = {}, life["case"]["readings"]
+def slack(life):
+    """An entry holds 16 lines. A gap that may need more of them is cut where the model does not cut: a micro-unit of
+    quantity for each cut between may then be another band's."""
+    lines = {}
     energy({**life["case"], "shares": life["shares"]}, life["case"]["tariffs"], lines)
     is_slab = any(tariff.get("tiers", {}).get("mode") == "slab" for tariff in life["case"]["tariffs"])
-    return len(readings) > 1 and len(lines) * (2 if is_slab else 1) > 16 and "does not fit" in answer["error"]
+    return 100 if len(lines) * (2 if is_slab else 1) > 16 else 0
 
 
 def answers(tool, lives):
@@ -85,8 +86,10 @@ def answers(tool, lives):
 def differs(life, answer):
     want = model(life)
     if "error" in answer:
-        return {} if is_beyond_an_entry(life, answer) else {"error": ("none", answer["error"])}
-    return {key: (want[key], answer[key]) for key in want if want[key] != answer[key]}
+        return {"error": ("none", answer["error"])}
+    wrong = {key: (want[key], answer[key]) for key in want if want[key] != answer[key]}
+    is_near = wrong and "events" not in wrong and all(abs(a - b) <= slack(life) for a, b in wrong.values())
+    return {} if is_near else wrong
 
 
 def shrink(tool, life):
@@ -102,7 +105,7 @@ def shrink(tool, life):
 
 def main():
     tool, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    rng, done, entries, swaps, shared, refused = random.Random(seed), 0, 0, 0, 0, 0
+    rng, done, entries, swaps, shared, near = random.Random(seed), 0, 0, 0, 0, 0
     while done < count:
         lives = [some_life(rng) for _ in range(min(BATCH, count - done))]
         for life, answer in zip(lives, answers(tool, lives)):
@@ -112,14 +115,14 @@ def main():
                 sys.exit(f"they disagree (want, got): {differs(life, answers(tool, [life])[0])}")
             meters = {reading["meter"] for reading in life["case"]["readings"]}
             entries += answer["entries"]
-            refused += "error" in answer
+            near += model(life)["balance_micro"] != answer["balance_micro"]
             swaps += "NEW" in meters and len(meters) > 1
             shared += any(life["shares"][meter] != [0, 1000000] for meter in meters)
         done += len(lives)
     if not entries or not swaps or not shared:
         sys.exit("no entries, swaps or shares: the lives test nothing")
     print(f"{done} lives of seed {seed} agree: {entries} entries, {swaps} with a swap, {shared} with a share; "
-          f"{refused} refused: more prices in one gap than an entry has lines")
+          f"{near} with a gap of more prices than an entry has lines, and so a micro-unit or a few off")
 
 
 if __name__ == "__main__":
