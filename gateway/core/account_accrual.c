@@ -257,19 +257,24 @@ static bool is_due(struct account_service *service, const struct rating_rules *r
     return delta->to.at_ms >= service->due_ms;
 }
 
+/* How a reading is known: plausible by the meter's limits, vouched for by a person, or reckoned
+ * between two that are. */
+enum taking { TAKE_PLAUSIBLE, TAKE_VOUCHED, TAKE_BETWEEN };
+
 /* One try; GW_EFULL: the accrual has as many lines as an entry may have. */
-static enum gw_status take(struct account *account, struct account_meter *meter,
-                           const struct account_event *event, const struct account_rules *rules,
-                           bool has_limits, enum rating_method method,
+static enum gw_status take(struct account *account, const struct account_event *event,
+                           const struct account_rules *rules, enum taking how,
                            struct account_effects *effects, bool *due) {
+    struct account_meter *meter = account_meter_named(account, event->meter);
     struct account_service *service = &account->services[meter->utility];
     const struct rating_rules rating = {.book = rules->books[meter->utility],
                                         .calendar = rules->calendar};
+    const enum rating_method method = how == TAKE_BETWEEN ? RATING_LINEAR : RATING_READ;
     struct account_accrual next = meter->accrual;
     struct ladder_use use = service->accrued;
     struct meter_delta delta;
-    enum gw_status status = measure(meter, event, has_limits, &next, &delta);
-    if (status == GW_OK && has_limits && !moves_part(meter, &delta)) {
+    enum gw_status status = measure(meter, event, how == TAKE_PLAUSIBLE, &next, &delta);
+    if (status == GW_OK && how == TAKE_PLAUSIBLE && !moves_part(meter, &delta)) {
         return GW_OK;
     }
     if (status == GW_OK && delta.is_charged) {
@@ -312,8 +317,7 @@ static enum gw_status take_in_parts(struct account *account, struct account_mete
     struct account_event part = *event;
     for (;;) {
         const bool is_whole = part.reading.at_ms == event->reading.at_ms;
-        enum gw_status status =
-            take(account, meter, &part, rules, false, RATING_LINEAR, effects, due);
+        enum gw_status status = take(account, &part, rules, TAKE_BETWEEN, effects, due);
         if (status == GW_OK && is_whole) {
             return GW_OK;
         }
@@ -321,6 +325,7 @@ static enum gw_status take_in_parts(struct account *account, struct account_mete
             part = *event;
         } else if (status == GW_EFULL && meter->accrual.line_count > 0) {
             status = account_flush(account, event, rules, (size_t)meter->utility, effects);
+            status = status == GW_OK && meter->accrual.line_count > 0 ? GW_EFULL : status;
         } else if (status == GW_EFULL && halve(meter, &part)) {
             status = GW_OK;
         }
@@ -337,14 +342,12 @@ enum gw_status account_take_reading(struct account *account, const struct accoun
     if (!meter || !meter->is_bound) {
         return account_refuse(effects->why, GW_EINVALID, "the account has no such meter");
     }
+    const enum taking how = has_limits ? TAKE_PLAUSIBLE : TAKE_VOUCHED;
     bool due = false;
-    enum gw_status status =
-        take(account, meter, event, rules, has_limits, RATING_READ, effects, &due);
+    enum gw_status status = take(account, event, rules, how, effects, &due);
     if (status == GW_EFULL) {
         status = account_flush(account, event, rules, (size_t)meter->utility, effects);
-        status = status == GW_OK ? take(account, meter, event, rules, has_limits, RATING_READ,
-                                        effects, &due)
-                                 : status;
+        status = status == GW_OK ? take(account, event, rules, how, effects, &due) : status;
     }
     if (status == GW_EFULL) {
         status = take_in_parts(account, meter, event, rules, effects, &due);
