@@ -33,6 +33,26 @@ struct ctl_options {
     const char *from;
     const char *to;
     const char *zone;
+    /* of orders */
+    const char *site;
+    const char *gateway_key;
+    const char *actor;
+    const char *order_id;
+    int64_t seq;
+    int64_t tenancy;
+    const char *reason;
+    const char *origin;
+    int64_t voucher_number;
+    int64_t seller;
+    const char *amount;
+    const char *mode;
+    const char *utility;
+    const char *source;
+    const char *initial;
+    const char *final;
+    const char *multiplier;
+    const char *modulus;
+    const char *max_power;
 };
 
 /* keygen FILE: makes a signing key, prints what the gateway's configuration needs of it. */
@@ -57,6 +77,20 @@ enum gw_exit ctl_relay(const struct ctl_options *options, char **arguments);
 /* unlock METER: a person has looked why the meter refuses our passwords; it may be ordered
  * again. */
 enum gw_exit ctl_unlock(const struct ctl_options *options, char **arguments);
+/* Orders: each is signed with --signing-key, sent over MQTT and waits for the gateway's signed
+ * result. Done is OK and DUPLICATE. What was lost on the way is repeated by its --order-id and
+ * --seq, and applied once all the same. */
+enum gw_exit ctl_credit(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_reverse(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_adjust(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_refund(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_tariff_push(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_tenancy_open(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_tenancy_close(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_meter_bind(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_meter_unbind(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_meter_swap(const struct ctl_options *options, char **arguments);
+enum gw_exit ctl_mode(const struct ctl_options *options, char **arguments);
 
 /* status: of a gateway, over its local socket or over MQTT. */
 enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);

@@ -17,7 +17,8 @@ enum {
     EVENTS_BYTES = 4 * 1024 * 1024,
     SLICE_MS = 100, /* how soon Ctrl-C is seen */
     RECONNECT_MAX_MS = 2000,
-    GOODBYE_MS = 1000
+    GOODBYE_MS = 1000,
+    AGAIN_MS = 5000 /* what is not answered is said again */
 };
 
 struct link {
@@ -29,6 +30,12 @@ struct link {
     int64_t until_ms;
     sigset_t signals;
     bool was_up;
+    bool is_up;
+    char gateway[WIRE_ID_MAX + 1];
+    char said_topic[WIRE_TOPIC_MAX];
+    size_t said_len; /* 0: nothing is to be said */
+    int64_t say_at_ms;
+    uint8_t said[WIRE_MESSAGE_MAX];
     _Alignas(8) uint8_t event[MQTT_EVENT_MAX];
 };
 
@@ -134,6 +141,7 @@ enum gw_exit link_open(const struct ctl_options *options, const char *const *lea
         return GW_EXIT_FAILED;
     }
     memcpy(link->operator_id, options->operator_id, strlen(options->operator_id) + 1);
+    memcpy(link->gateway, gateway, strlen(gateway) + 1);
     link->broker = options->broker;
     link->until_ms = timeout_ms ? clock_mono_ms(&link->clock) + timeout_ms : INT64_MAX;
     *out = link;
@@ -162,7 +170,11 @@ static void say(const struct link *link, const struct mqtt_event *event) {
 /* Is the event a message for us? */
 static bool take_event(struct link *link, const struct mqtt_event *event,
                        struct link_message *out) {
-    link->was_up = link->was_up || event->kind == MQTT_UP;
+    if (event->kind == MQTT_UP || event->kind == MQTT_DOWN) {
+        link->is_up = event->kind == MQTT_UP;
+        link->was_up |= link->is_up;
+        link->say_at_ms = 0;
+    }
     if (event->kind != MQTT_MESSAGE) {
         say(link, event);
         return false;
@@ -171,6 +183,21 @@ static bool take_event(struct link *link, const struct mqtt_event *event,
     out->len = event->payload_len;
     return wire_topic_split(mqtt_event_topic(event), link->operator_id, out->gateway,
                             &out->leaf);
+}
+
+void link_say(struct link *link, const char *leaf, const uint8_t *payload, size_t len) {
+    wire_topic(link->operator_id, link->gateway, leaf, link->said_topic);
+    link->said_len = len <= sizeof link->said ? len : 0;
+    memcpy(link->said, payload, link->said_len);
+    link->say_at_ms = 0;
+}
+
+static void say_what_is_due(struct link *link, int64_t now_ms) {
+    if (link->is_up && link->said_len > 0 && now_ms >= link->say_at_ms &&
+        mqtt_publish(link->mqtt, link->said_topic, false, 0, link->said, link->said_len) ==
+            GW_OK) {
+        link->say_at_ms = now_ms + AGAIN_MS;
+    }
 }
 
 static bool is_interrupted(const struct link *link) {
@@ -186,6 +213,7 @@ enum link_answer link_next(struct link *link, struct link_message *out) {
         if (now_ms >= link->until_ms) {
             return LINK_TIME_IS_UP;
         }
+        say_what_is_due(link, now_ms);
         const int64_t slice_ms =
             link->until_ms - now_ms < SLICE_MS ? link->until_ms : now_ms + SLICE_MS;
         size_t len = 0;

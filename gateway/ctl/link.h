@@ -35,6 +35,11 @@ MUST_CHECK enum gw_exit link_open(const struct ctl_options *options, const char 
  * said on stderr. */
 MUST_CHECK enum link_answer link_next(struct link *link, struct link_message *out);
 
+/* Publishes a message to --gateway, now or when the broker is reached, and again after each
+ * loss of the connection and every few seconds, until another one takes its place; len 0: none
+ * does. payload is copied. For what may come twice. */
+void link_say(struct link *link, const char *leaf, const uint8_t *payload, size_t len);
+
 /* Was the broker ever reached? */
 bool link_was_up(const struct link *link);
 

@@ -23,6 +23,7 @@ enum seal_role { SEAL_SYNC, SEAL_CREDIT, SEAL_SUPPLY, SEAL_CONFIG, SEAL_ROOT, SE
 #define SEAL_ROLES "sync|credit|supply|config|root"
 
 enum { SEAL_PUBLIC_BYTES = 32, SEAL_SECRET_BYTES = 64, SEAL_KEYS_MAX = 16 };
+enum { SEAL_GATEWAY_KEY_ID = 1 }; /* a gateway has one key of its own */
 
 /* A key somebody else signs with. */
 struct seal_key {
