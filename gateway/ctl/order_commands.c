@@ -276,7 +276,7 @@ enum gw_exit ctl_tariff_push(const struct ctl_options *options, char **arguments
     tariff->tariff = file.tariff;
     /* a file that names none gets one that rises by itself; the same when it is repeated */
     if (tariff->tariff.revision == 0) {
-        tariff->tariff.revision = wire_order_id_ms(order.order_id) / 1000;
+        tariff->tariff.revision = wire_order_id_ms(order.order_id);
     }
     memcpy(tariff->zone, file.zone, strlen(file.zone) + 1);
     tariff->day_count = file.day_count;

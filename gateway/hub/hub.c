@@ -246,7 +246,9 @@ static enum gw_status start(struct hub *hub, const struct hub_config *config) {
     if (status == GW_OK) {
         hub_conditions_forget_strays(hub);
     }
+    status = status == GW_OK ? hub_documents_load(hub) : status;
     status = status == GW_OK ? hub_money_open(hub) : status;
+    status = status == GW_OK ? hub_downlink_open(hub) : status;
     return status == GW_OK ? hub_uplink_start(hub) : status;
 }
 
@@ -317,7 +319,9 @@ void hub_close(struct hub *hub) {
         (void)commit(hub);
     }
     hub_uplink_stop(hub);
+    hub_downlink_close(hub);
     hub_money_close(hub);
+    hub_documents_free(hub);
     store_close(hub->store);
 }
 

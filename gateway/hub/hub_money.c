@@ -52,6 +52,9 @@ enum gw_status hub_money_open(struct hub *hub) {
     const struct billing_config config = {.plan = &hub->settings->plan,
                                           .store = hub->store,
                                           .clock = hub->clock,
+                                          .documents =
+                                              (const struct tariff_file *const *)hub->documents,
+                                          .document_count = hub->document_count,
                                           .news = on_news,
                                           .context = hub};
     const enum gw_status status = billing_open(&config, &hub->billing);

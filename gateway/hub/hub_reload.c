@@ -15,7 +15,8 @@ static const char *needs_restart(const struct settings *old, const struct settin
     const struct mqtt_transport *b = &new->transport;
     if (strcmp(old->operator_id, new->operator_id) != 0 ||
         strcmp(old->site_id, new->site_id) != 0 ||
-        strcmp(old->gateway_id, new->gateway_id) != 0) {
+        strcmp(old->gateway_id, new->gateway_id) != 0 ||
+        strcmp(old->signing_key, new->signing_key) != 0) {
         return "gateway";
     }
     if (strcmp(old->store.path, new->store.path) != 0) {
@@ -142,6 +143,7 @@ static void apply(struct hub *hub, struct settings *settings) {
     struct settings *old = hub->settings;
     close_gone(hub, &settings->site);
     hub->settings = settings;
+    hub_downlink_renew(hub);
     store_configure(hub->store, &settings->store);
     log_set_level((enum log_level)settings->log_level);
     open_new(hub, settings);

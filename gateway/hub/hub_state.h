@@ -13,6 +13,7 @@
 #include "gateway/core/clock_care.h"
 #include "gateway/core/meter_events.h"
 #include "gateway/hub/hub.h"
+#include "gateway/orders/orders.h"
 #include "gateway/poll/poll.h"
 #include "gateway/settings/settings.h"
 #include "gateway/store/store.h"
@@ -23,7 +24,8 @@
 
 enum {
     HUB_PENDING_MAX = 1000,
-    HUB_ORDERS_MAX = 64 /* that are remembered: in hand, or over and the newest */
+    HUB_ORDERS_MAX = 64,     /* that are remembered: in hand, or over and the newest */
+    HUB_DOCUMENTS_MAX = 1000 /* tariffs that the cloud has sent */
 };
 #define HUB_NEVER INT64_MAX
 
@@ -109,6 +111,14 @@ struct hub {
     uint64_t events_dropped; /* too many wait for the cloud */
 
     struct billing *billing; /* NULL: the disk was full, it is opened later */
+
+    struct seal_secret secret; /* our own */
+    struct wire_public_key public_key;
+    struct orders *downlink;
+    size_t document_count;
+    struct tariff_file *documents[HUB_DOCUMENTS_MAX]; /* owned */
+    struct tariff_file *new_document;                 /* of the transaction that is open */
+    bool keeps_document;                              /* and it counts when that is committed */
 
     struct mqtt *mqtt; /* NULL: no uplink configured */
     struct mailbox *event_box;
@@ -240,6 +250,22 @@ void hub_money_second(struct hub *hub);
 /* Accounts and tariffs of another configuration. On failure the old one counts. */
 MUST_CHECK enum gw_status hub_money_renew(struct hub *hub, const struct settings *settings);
 struct json_t *hub_money_json(struct hub *hub);
+
+/* hub_downlink.c: the gateway's key, and what the store knows of orders. */
+MUST_CHECK enum gw_status hub_downlink_open(struct hub *hub);
+void hub_downlink_renew(struct hub *hub); /* other keys, other limits */
+void hub_downlink_close(struct hub *hub);
+/* Takes an order as it came; to_all: on the topic of everybody. */
+void hub_downlink_take(struct hub *hub, const char *topic, bool to_all, const uint8_t *bytes,
+                       size_t len);
+
+/* hub_apply.c: does what an order says, within the transaction; see struct orders_sink. */
+MUST_CHECK enum gw_status hub_apply(struct hub *hub, const struct wire_order *order,
+                                    struct orders_outcome *out);
+void hub_apply_settle(struct hub *hub, bool is_committed);
+/* Tariffs that the cloud has sent, for billing_open. */
+MUST_CHECK enum gw_status hub_documents_load(struct hub *hub);
+void hub_documents_free(struct hub *hub);
 
 /* hub_status.c; the answer to "status", the caller's: a json_t */
 struct json_t *hub_status_json(struct hub *hub);

@@ -39,6 +39,7 @@ static void send_birth(struct hub *hub) {
     *birth = (struct wire_birth){
         .sender = hub->sender,
         .at_ms = clock_wall(hub->clock).at_ms,
+        .signing_key = hub->public_key,
         .parts = (uint32_t)((meters + WIRE_BIRTH_METERS_MAX - 1) / WIRE_BIRTH_METERS_MAX)};
     (void)snprintf(birth->version, sizeof birth->version, "%s", METERGATE_VERSION);
     birth->head_count = hub_outbox_heads(hub, birth->heads);
@@ -59,8 +60,10 @@ static void send_birth(struct hub *hub) {
 }
 
 static void send_state(struct hub *hub, bool online) {
-    const struct wire_state state = {
-        .sender = hub->sender, .online = online, .at_ms = clock_wall(hub->clock).at_ms};
+    const struct wire_state state = {.sender = hub->sender,
+                                     .online = online,
+                                     .at_ms = clock_wall(hub->clock).at_ms,
+                                     .signing_key = hub->public_key};
     size_t len;
     if (wire_state_encode(&state, hub->message, sizeof hub->message, &len) == GW_OK) {
         (void)hub_uplink_publish(hub, "s", true, 0, len);
@@ -74,6 +77,7 @@ static void send_heartbeat(struct hub *hub) {
                                        .uptime_ms = (uint64_t)(now_ms - hub->started_ms),
                                        .ping = (uint64_t)now_ms};
     heartbeat.head_count = hub_outbox_heads(hub, heartbeat.heads);
+    heartbeat.mark_count = orders_marks(hub->downlink, heartbeat.marks, WIRE_ORDER_MARKS_MAX);
     hub_health(hub, &heartbeat.health);
     size_t len;
     if (wire_heartbeat_encode(&heartbeat, hub->message, sizeof hub->message, &len) == GW_OK) {
@@ -166,12 +170,17 @@ static void take_message(struct hub *hub, const struct mqtt_event *event) {
     char gateway[WIRE_ID_MAX + 1];
     const char *leaf = "";
     const char *topic = mqtt_event_topic(event);
-    if (!wire_topic_split(topic, hub->settings->operator_id, gateway, &leaf) ||
-        strcmp(gateway, hub->settings->gateway_id) != 0 || strcmp(leaf, "d/ack") != 0) {
+    const uint8_t *bytes = mqtt_event_payload(event);
+    const bool is_known = wire_topic_split(topic, hub->settings->operator_id, gateway, &leaf);
+    const bool is_ours = is_known && strcmp(gateway, hub->settings->gateway_id) == 0;
+    const bool is_for_all = is_known && strcmp(gateway, "_all") == 0;
+    if ((is_ours || is_for_all) && strcmp(leaf, "d/o") == 0) {
+        hub_downlink_take(hub, topic, is_for_all, bytes, event->payload_len);
+    } else if (is_ours && strcmp(leaf, "d/ack") == 0) {
+        take_ack(hub, topic, bytes, event->payload_len);
+    } else {
         hub_uplink_refuse(hub, topic, "not a topic of this gateway");
-        return;
     }
-    take_ack(hub, topic, mqtt_event_payload(event), event->payload_len);
 }
 
 /* --- the link
@@ -293,12 +302,16 @@ enum gw_status hub_uplink_start(struct hub *hub) {
     struct mqtt_config config = {.transport = settings->transport,
                                  .clock = hub->clock,
                                  .events = hub->event_box,
-                                 .subscription_count = 1};
+                                 .subscription_count = 3};
     (void)snprintf(config.client_id, sizeof config.client_id, "%s", settings->gateway_id);
     wire_topic(settings->operator_id, settings->gateway_id, "d/ack", config.subscriptions[0]);
+    wire_topic(settings->operator_id, settings->gateway_id, "d/o", config.subscriptions[1]);
+    wire_topic(settings->operator_id, "_all", "d/o", config.subscriptions[2]);
     wire_topic(settings->operator_id, settings->gateway_id, "s", config.will_topic);
-    const struct wire_state will = {
-        .sender = hub->sender, .online = false, .at_ms = clock_wall(hub->clock).at_ms};
+    const struct wire_state will = {.sender = hub->sender,
+                                    .online = false,
+                                    .at_ms = clock_wall(hub->clock).at_ms,
+                                    .signing_key = hub->public_key};
     const enum gw_status status =
         wire_state_encode(&will, config.will, sizeof config.will, &config.will_len);
     return status == GW_OK ? mqtt_start(&config, &hub->mqtt) : status;

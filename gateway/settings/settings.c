@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/sync/wire_order.h"
 
 enum { TURNAROUND_US = 20000, DAY_MS = 86400000 };
 
@@ -44,6 +45,9 @@ static const struct field gateway_fields[] = {
      "this gateway, unique at the broker", NULL, NULL, NULL},
     {"models", FIELD_TEXT, offsetof(struct settings, models), "/usr/share/metergate/models", 1,
      MQTT_PATH_MAX, "folder of meter models", NULL, NULL, NULL},
+    {"signing_key", FIELD_TEXT, offsetof(struct settings, signing_key), "", 0, MQTT_PATH_MAX,
+     "file of the gateway's own key, made at the first start; empty: beside the database", NULL,
+     NULL, NULL},
     {"log_level", FIELD_CHOICE, offsetof(struct settings, log_level), "info", 0, 0,
      "what is logged", LOG_LEVELS, NULL, NULL},
     {"zone", FIELD_TEXT, offsetof(struct settings, plan.zone_name), "", 0, ZONE_NAME_MAX,
@@ -97,6 +101,9 @@ static const struct field sync_fields[] = {
      3600000, "a large backlog waits a random share of this", NULL, NULL, NULL},
     {"backfill_rate", FIELD_INT, offsetof(struct settings, backfill_rate), "20", 1, 1000,
      "messages of a backlog a second", NULL, NULL, NULL},
+    {"order_max", FIELD_DECIMAL, offsetof(struct settings, order_max_micro), "0", 0,
+     WIRE_AMOUNT_MAX_MICRO, "the most money that one order may move; 0 = no limit", NULL, NULL,
+     NULL},
     {"keys", FIELD_LIST, 0, "", 0, SEAL_KEYS_MAX, "public keys of the cloud end", NULL,
      &key_schema, read_key},
 };
@@ -154,10 +161,21 @@ static void check_sync(struct doc *doc, const struct settings *settings) {
     }
 }
 
+/* "DATABASE.key", when the file does not say. */
+static void place_signing_key(struct doc *doc, struct settings *settings) {
+    if (!*settings->signing_key &&
+        (size_t)snprintf(settings->signing_key, sizeof settings->signing_key, "%s.key",
+                         settings->store.path) >= sizeof settings->signing_key) {
+        doc_fault(doc, doc_get(doc, doc_root(doc), "store"),
+                  "path: is too long for \".key\" behind it; set gateway.signing_key");
+    }
+}
+
 static void resolve_paths(struct doc *doc, struct settings *settings) {
     doc_path(doc, settings->models, sizeof settings->models);
     doc_path(doc, settings->plan.folder, sizeof settings->plan.folder);
     doc_path(doc, settings->store.path, sizeof settings->store.path);
+    doc_path(doc, settings->signing_key, sizeof settings->signing_key);
     doc_path(doc, settings->transport.ca, sizeof settings->transport.ca);
     doc_path(doc, settings->transport.cert, sizeof settings->transport.cert);
     doc_path(doc, settings->transport.key, sizeof settings->transport.key);
@@ -170,6 +188,7 @@ static void read_all(struct doc *doc, struct settings *settings) {
         doc_fault(doc, doc_get(doc, doc_root(doc), "gateway"), "id: _all is everybody's name");
     }
     resolve_paths(doc, settings);
+    place_signing_key(doc, settings);
     site_resolve(&settings->site, doc, settings->models);
     plan_resolve(&settings->plan, doc, &settings->site);
     check_sync(doc, settings);

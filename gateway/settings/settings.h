@@ -23,15 +23,17 @@ struct settings {
     char operator_id[WIRE_ID_MAX + 1];
     char site_id[WIRE_ID_MAX + 1];
     char gateway_id[WIRE_ID_MAX + 1];
-    char models[MQTT_PATH_MAX + 1]; /* folder */
-    int log_level;                  /* enum log_level */
+    char models[MQTT_PATH_MAX + 1];      /* folder */
+    char signing_key[MQTT_PATH_MAX + 1]; /* file of the gateway's own key */
+    int log_level;                       /* enum log_level */
     int64_t commit_every_ms;
     struct store_config store;
     struct mqtt_transport transport; /* broker empty = no uplink */
     int64_t heartbeat_ms;
     int64_t now_every_ms;
     int64_t backfill_delay_ms;
-    int64_t backfill_rate; /* messages a second */
+    int64_t backfill_rate;   /* messages a second */
+    int64_t order_max_micro; /* money that one order may move; 0: no limit */
     size_t key_count;
     struct seal_key keys[SEAL_KEYS_MAX];
     char socket[SETTINGS_SOCKET_MAX + 1]; /* empty = none */

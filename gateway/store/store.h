@@ -221,6 +221,8 @@ void store_chain_head(const struct store *store, uint8_t *hash);
 enum store_space {
     STORE_ACCOUNT = 1,
     STORE_CONDITION = 2,
+    STORE_ORDERS = 3,
+    STORE_DOCUMENTS = 4,
     STORE_BILLING = 10,
     STORE_USAGE = 11
 };
