@@ -63,7 +63,7 @@ struct billing {
     int64_t checkpoint_due_ms;
     uint64_t written_seq; /* the newest entry this transaction wrote; 0 = none */
     struct account_effects effects;
-    uint8_t bytes[WIRE_ACCOUNT_MAX];
+    uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
     struct store_records records;
 };
 

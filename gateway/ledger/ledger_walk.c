@@ -216,7 +216,7 @@ static enum gw_status broken_state(struct ledger_walk *walk, const char *id, con
 
 enum gw_status ledger_walk_state(struct ledger_walk *walk, const char *id, const uint8_t *bytes,
                                  size_t len) {
-    uint8_t made[WIRE_ACCOUNT_MAX];
+    uint8_t made[WIRE_ACCOUNT_STATE_MAX];
     size_t made_len = 0;
     struct folded *folded = find(walk, id);
     if (!folded) {

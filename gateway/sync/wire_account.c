@@ -112,7 +112,7 @@ enum gw_status wire_account_encode(const struct account *account, uint8_t *buf, 
 
 enum gw_status wire_account_decode(const uint8_t *buf, size_t len, struct account *out) {
     struct account draft = {.meters = out->meters, .meter_cap = out->meter_cap};
-    uint8_t again[WIRE_ACCOUNT_MAX];
+    uint8_t again[WIRE_ACCOUNT_STATE_MAX];
     size_t again_len = 0;
     if (wire_fields_take(&account_table, buf, len, &draft) != GW_OK) {
         return draft.meter_count == draft.meter_cap && draft.meter_cap < ACCOUNT_METERS_MAX

@@ -12,8 +12,8 @@
 #include "gateway/core/entry.h"
 
 enum {
-    WIRE_ENTRY_MAX = 4096,   /* bytes; the longest that can be is shorter */
-    WIRE_ACCOUNT_MAX = 16384 /* likewise */
+    WIRE_ENTRY_MAX = 4096,         /* bytes; the longest that can be is shorter */
+    WIRE_ACCOUNT_STATE_MAX = 16384 /* likewise */
 };
 
 /*

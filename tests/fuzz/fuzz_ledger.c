@@ -21,7 +21,7 @@ static void check_entry(const uint8_t *data, size_t size) {
 
 static void check_account(const uint8_t *data, size_t size) {
     static struct account_meter meters[ACCOUNT_METERS_MAX];
-    static uint8_t again[WIRE_ACCOUNT_MAX];
+    static uint8_t again[WIRE_ACCOUNT_STATE_MAX];
     struct account account;
     size_t len = 0;
     account_init(&account, "fuzz", meters, ACCOUNT_METERS_MAX);

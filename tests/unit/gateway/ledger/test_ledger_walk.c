@@ -56,7 +56,7 @@ static struct ledger_row row_of(const struct stored *stored, size_t i) {
 }
 
 static enum gw_status walk_states(struct ledger_walk *walk) {
-    uint8_t bytes[WIRE_ACCOUNT_MAX];
+    uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
     size_t len = 0;
     enum gw_status status = GW_OK;
     for (size_t i = 0; status == GW_OK && i < STORY_ACCOUNTS; i++) {
@@ -116,8 +116,8 @@ Test(ledger_walk, a_story_of_all_kinds_holds) {
 }
 
 Test(ledger_walk, stored_entries_fold_to_the_states_after_the_steps) {
-    uint8_t want[WIRE_ACCOUNT_MAX];
-    uint8_t got[WIRE_ACCOUNT_MAX];
+    uint8_t want[WIRE_ACCOUNT_STATE_MAX];
+    uint8_t got[WIRE_ACCOUNT_STATE_MAX];
     size_t want_len = 0;
     size_t got_len = 0;
     struct ledger_walk *walk = ledger_walk_new();
@@ -420,7 +420,7 @@ static struct ledger_walk *walked(void) {
 }
 
 Test(ledger_walk, every_bit_of_a_stored_state_is_told) {
-    uint8_t bytes[WIRE_ACCOUNT_MAX];
+    uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
     size_t len = 0;
     struct ledger_walk *walk = walked();
     for (size_t i = 0; i < STORY_ACCOUNTS; i++) {
@@ -439,7 +439,7 @@ Test(ledger_walk, every_bit_of_a_stored_state_is_told) {
 }
 
 Test(ledger_walk, a_state_too_many_or_too_few_is_told) {
-    uint8_t bytes[WIRE_ACCOUNT_MAX];
+    uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
     size_t len = 0;
     struct ledger_walk *walk = walked();
     cr_assert_eq(ledger_walk_state(walk, "flat-9", bytes, 0), GW_EDAMAGED);
