@@ -9,7 +9,8 @@ void statement_init(struct statement *statement, const char *account, int64_t op
                                     .closing_micro = opening_micro,
                                     .lines = lines,
                                     .cap = cap};
-    strncpy(statement->account, account, sizeof statement->account - 1);
+    const size_t len = strlen(account);
+    memcpy(statement->account, account, len < ENTRY_ACCOUNT_MAX ? len : ENTRY_ACCOUNT_MAX);
 }
 
 /* --- lines ------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 static struct story story;
 
 static enum gw_status put_states(struct store *store) {
-    uint8_t bytes[WIRE_ACCOUNT_MAX];
+    uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
     size_t len = 0;
     enum gw_status status = GW_OK;
     for (size_t i = 0; status == GW_OK && i < STORY_ACCOUNTS; i++) {
