@@ -56,6 +56,18 @@ struct wire {
     unsigned orders; /* 1C and 14 frames that went out */
 };
 
+/* What the main thread of a gateway keeps, and one order at a time to the first meter. */
+static struct {
+    bool is_on;
+    bool is_in_hand;
+    bool must_allow;
+    uint64_t number;
+    unsigned before;  /* orders that had gone out when it was given */
+    unsigned in_vain; /* that went out since one was accepted */
+    struct lockout stored;
+    struct credential credential;
+} desk;
+
 static struct wire wire;
 static struct model power;
 static struct model old;
@@ -150,7 +162,10 @@ static enum bridge_status line_write(struct line *line, const uint8_t *request, 
     (void)line;
     const bool is_dlt645 = dlt645_frame_decode(request, len, &frame) == BRIDGE_OK;
     note_meter(is_dlt645 ? &frame : NULL);
-    wire.orders += is_dlt645 && (frame.control == 0x1c || frame.control == 0x14);
+    if (is_dlt645 && (frame.control == 0x1c || frame.control == 0x14)) {
+        wire.orders++;
+        FUZZ_CHECK(!desk.is_on || desk.stored.strikes > 0);
+    }
     while (wire.script.size > 0) {
         uint8_t bytes[DLT645_FRAME_MAX + 8];
         const enum act act = (enum act)(fuzz_byte(&wire.script) % ACTS);
@@ -308,12 +323,45 @@ static void check_reading(const struct reading *reading) {
     }
 }
 
+/* It is over, or the gateway begins anew. */
+static void close_order(void) {
+    const bool was_sent = wire.orders > desk.before;
+    FUZZ_CHECK(wire.orders - desk.before <= 1);
+    desk.in_vain = was_sent && desk.stored.strikes > 0 ? desk.in_vain + 1
+                   : was_sent                          ? 0
+                                                       : desk.in_vain;
+    FUZZ_CHECK(desk.in_vain <= 2);
+    desk.is_in_hand = desk.must_allow = false;
+}
+
+static void take_relay(const struct bus_relay *relay) {
+    FUZZ_CHECK(desk.is_in_hand && relay->end.number == desk.number);
+    FUZZ_CHECK(relay->outcome.verdict != RELAY_VERIFIED || relay->state != RELAY_UNKNOWN);
+    FUZZ_CHECK(relay->outcome.answer != RELAY_NOT_SENT || wire.orders == desk.before);
+    close_order();
+}
+
 static void take_mail(void *context, const struct bus_mail *mail) {
     (void)context;
-    if (mail->kind == BUS_READING) {
+    switch (mail->kind) {
+    case BUS_READING:
         check_reading(&mail->of.reading);
-    } else if (mail->kind == BUS_METER) {
+        break;
+    case BUS_METER:
         wire.in_hand[mail->of.meter.meter] = false;
+        break;
+    case BUS_LOCKOUT:
+        FUZZ_CHECK(mail->of.lockout.meter == 0 && mail->of.lockout.number == desk.number);
+        desk.stored = mail->of.lockout.lockout;
+        desk.must_allow = mail->of.lockout.must_wait;
+        break;
+    case BUS_RELAY:
+        take_relay(&mail->of.relay);
+        break;
+    case BUS_LINE:
+    case BUS_IDENTITY:
+    case BUS_CLOCK:
+        break;
     }
 }
 
@@ -435,15 +483,61 @@ static void forget_heard(void) {
     wire.heard_count = is_idle ? 0 : wire.heard_count;
 }
 
-static void poll_bus(void) {
+static struct bus *open_bus(void) {
     struct bus *bus = NULL;
     const struct bus_config config = {
         .site = &site, .clock = &wire.clock.clock, .open = open_line, .emit = take_mail};
     FUZZ_CHECK(bus_new(&config, &bus) == GW_OK);
+    return bus;
+}
+
+/* The gateway is killed and begins anew with what it has stored. */
+static struct bus *restart(struct bus *bus) {
+    bus_free(bus);
+    memset(wire.in_hand, 0, sizeof wire.in_hand);
+    if (desk.is_in_hand) {
+        close_order();
+    }
+    return open_bus();
+}
+
+static void give(struct bus *bus, enum relay_action action) {
+    desk.credential =
+        (struct credential){.level = 2, .password = {fuzz_byte(&wire.script) & 3}};
+    desk.number++;
+    desk.before = wire.orders;
+    desk.is_in_hand = true;
+    const struct bus_order order = {.kind = BUS_ORDER_RELAY,
+                                    .number = desk.number,
+                                    .lockout = desk.stored,
+                                    .of.relay = action};
+    bus_order(bus, &order);
+}
+
+/* Between two steps. */
+static struct bus *act(struct bus *bus) {
+    enum { NOTHING, ALLOW, KILL, CHOICES };
+    const uint8_t what = fuzz_byte(&wire.script);
+    if (!desk.is_in_hand) {
+        give(bus, (enum relay_action)(what % (RELAY_KEEP_END + 1)));
+    } else if (what % CHOICES == KILL) {
+        return restart(bus);
+    } else if (desk.must_allow && what % CHOICES == ALLOW) {
+        desk.must_allow = false;
+        bus_allow(bus, desk.number, true);
+    }
+    return bus;
+}
+
+static void poll_bus(void) {
+    struct bus *bus = open_bus();
     for (int i = 0; i < STEPS_MAX && wire.script.size > 0; i++) {
         forget_heard();
         const int64_t until_us = bus_step(bus);
-        wire.clock.mono_us = until_us > wire.clock.mono_us ? until_us : wire.clock.mono_us;
+        wire.clock.mono_us = until_us > wire.clock.mono_us && until_us != INT64_MAX
+                                 ? until_us
+                                 : wire.clock.mono_us;
+        bus = desk.is_on ? act(bus) : bus;
     }
     bus_free(bus);
 }
@@ -464,7 +558,12 @@ void fuzz_one(const uint8_t *data, size_t size) {
     wire.heard_count = 0;
     wire.orders = 0;
     memset(wire.in_hand, 0, sizeof wire.in_hand);
-    if (fuzz_byte(&wire.script) & 1) {
+    const uint8_t mode = fuzz_byte(&wire.script);
+    memset(&desk, 0, sizeof desk);
+    desk.is_on = (mode & 3) == 2; /* polls, orders and kills at once */
+    site.allows_writes = true;
+    meters[0].credential = &desk.credential;
+    if (mode & 1) {
         give_orders();
     } else {
         poll_bus();
