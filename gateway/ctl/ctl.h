@@ -91,6 +91,8 @@ enum gw_exit ctl_meter_bind(const struct ctl_options *options, char **arguments)
 enum gw_exit ctl_meter_unbind(const struct ctl_options *options, char **arguments);
 enum gw_exit ctl_meter_swap(const struct ctl_options *options, char **arguments);
 enum gw_exit ctl_mode(const struct ctl_options *options, char **arguments);
+/* snapshot FILE: has the gateway on this machine copy its store, while it goes on. */
+enum gw_exit ctl_snapshot(const struct ctl_options *options, char **arguments);
 
 /* status: of a gateway, over its local socket or over MQTT. */
 enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);

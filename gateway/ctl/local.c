@@ -102,6 +102,34 @@ struct local_text local_text(const json_t *value) {
     return text;
 }
 
+json_t *local_object(const struct ctl_options *options, const char *question) {
+    char *answer = malloc(LOCAL_ANSWER_MAX);
+    if (!answer) {
+        return NULL;
+    }
+    json_error_t error;
+    const struct ctl_options short_wait = {.local = options->local};
+    const ssize_t len = local_ask(&short_wait, question, answer);
+    json_t *out = len < 0 ? NULL : json_loadb(answer, (size_t)len, 0, &error);
+    free(answer);
+    if (len >= 0 && !json_is_object(out)) {
+        (void)fprintf(stderr, "metergatectl: %s: the answer is no JSON object\n",
+                      options->local);
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+bool local_is_ok(const json_t *answer) {
+    const bool is_ok = json_is_true(json_object_get(answer, "ok"));
+    if (answer && !is_ok) {
+        (void)fprintf(stderr, "metergatectl: the gateway says: %s\n",
+                      local_text(json_object_get(answer, "error")).bytes);
+    }
+    return is_ok;
+}
+
 static struct local_text member(const json_t *object, const char *key) {
     return local_text(json_object_get(object, key));
 }

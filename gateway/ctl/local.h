@@ -17,6 +17,12 @@ enum { LOCAL_ANSWER_MAX = 256 * 1024, LOCAL_TEXT_MAX = 200 };
  * bytes) without one. Returns its length, or -1, which was told. */
 ssize_t local_ask(const struct ctl_options *options, const char *question, char *answer);
 
+/* The same, and the answer as an object of the caller's. NULL: there was none, which was told.
+ */
+json_t *local_object(const struct ctl_options *options, const char *question);
+/* Does the gateway say yes? If not, that is told; NULL is no. */
+bool local_is_ok(const json_t *answer);
+
 /* Something to print, whatever stands there; control characters would act on the terminal. */
 struct local_text {
     char bytes[LOCAL_TEXT_MAX];

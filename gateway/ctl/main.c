@@ -48,6 +48,8 @@ static const struct command commands[] = {
      "takes a credit back, by its order id: --amount, --reason"},
     {"relay", "METER ACTION", 2, 0, ctl_relay,
      "with --local: open, close, permit or status of a relay or valve, read back"},
+    {"snapshot", "FILE", 1, 0, ctl_snapshot,
+     "with --local: a copy of the store of a gateway that runs, for ledger"},
     {"status", "", 0, 0, ctl_status, "how a gateway is, over MQTT or with --local"},
     {"unlock", "METER", 1, 0, ctl_unlock,
      "with --local: a person has looked why a meter refuses our passwords"},

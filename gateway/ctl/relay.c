@@ -17,37 +17,8 @@ enum {
     QUESTION_MAX = 600
 };
 
-/* NULL: no answer, or no object; which was told. The caller's. */
-static json_t *ask(const struct ctl_options *options, const char *question) {
-    char *answer = malloc(LOCAL_ANSWER_MAX);
-    if (!answer) {
-        return NULL;
-    }
-    json_error_t error;
-    const struct ctl_options short_wait = {.local = options->local};
-    const ssize_t len = local_ask(&short_wait, question, answer);
-    json_t *out = len < 0 ? NULL : json_loadb(answer, (size_t)len, 0, &error);
-    free(answer);
-    if (len >= 0 && !json_is_object(out)) {
-        (void)fprintf(stderr, "metergatectl: %s: the answer is no JSON object\n",
-                      options->local);
-        json_decref(out);
-        return NULL;
-    }
-    return out;
-}
-
 static bool is_true(const json_t *object, const char *key) {
     return json_is_true(json_object_get(object, key));
-}
-
-/* false: the gateway says no, which is told. */
-static bool is_ok(const json_t *answer) {
-    if (answer && !is_true(answer, "ok")) {
-        (void)fprintf(stderr, "metergatectl: the gateway says: %s\n",
-                      local_text(json_object_get(answer, "error")).bytes);
-    }
-    return answer && is_true(answer, "ok");
 }
 
 /* The answer to an order. NULL: it was not taken, which was told. The caller's. */
@@ -64,8 +35,8 @@ static json_t *give(const struct ctl_options *options, const char *order, const 
         (void)fprintf(stderr, "metergatectl: %s: that is no name of a meter\n", order);
         return NULL;
     }
-    json_t *answer = ask(options, question);
-    if (!is_ok(answer)) {
+    json_t *answer = local_object(options, question);
+    if (!local_is_ok(answer)) {
         json_decref(answer);
         return NULL;
     }
@@ -82,8 +53,8 @@ static json_t *wait_end(const struct ctl_options *options, json_int_t number) {
     (void)snprintf(question, sizeof question, "{\"query\":\"order\",\"number\":%lld}\n",
                    (long long)number);
     for (;;) {
-        json_t *answer = ask(options, question);
-        if (!is_ok(answer)) {
+        json_t *answer = local_object(options, question);
+        if (!local_is_ok(answer)) {
             json_decref(answer);
             return NULL;
         }

@@ -185,7 +185,9 @@ int64_t hub_work(struct hub *hub) {
         return HUB_NEVER;
     }
     hub_uplink_pump(hub);
-    const int64_t due_us = earlier(hub->commit_due_us, hub->second_due_us);
+    const int64_t snapshot_us = hub_snapshot_work(hub);
+    const int64_t due_us =
+        earlier(earlier(hub->commit_due_us, hub->second_due_us), snapshot_us);
     return has_more ? now_us : earlier(due_us, hub_uplink_due_us(hub));
 }
 
@@ -322,6 +324,7 @@ void hub_close(struct hub *hub) {
     hub_downlink_close(hub);
     hub_money_close(hub);
     hub_documents_free(hub);
+    hub_snapshot_end(hub);
     store_close(hub->store);
 }
 

@@ -6,6 +6,8 @@
  *   {"query":"status"}                                 -> {"ok":true, ...}
  *   {"order":"relay","meter":"m1","action":"open"}     -> {"ok":true,"number":17}
  *   {"order":"unlock","meter":"m1"}                    -> {"ok":true}
+ *   {"order":"snapshot","file":"/var/a.db"}            -> {"ok":true}
+ *   {"query":"snapshot"}                               -> {"ok":true,"over":..,"percent":..}
  *   {"query":"order","number":17}                      -> {"ok":true,"over":false}, later
  *                                                         {"ok":true,"over":true, ...}
  */
@@ -136,6 +138,38 @@ static json_t *answer_order(struct hub *hub, const json_t *asked) {
                            "anew");
 }
 
+/* --- snapshots ---------------------------------------------------------------------------- */
+
+static json_t *give_snapshot(struct hub *hub, const json_t *asked) {
+    const char *path = json_string_value(json_object_get(asked, "file"));
+    if (!path || path[0] != '/') {
+        return failure("a snapshot needs \"file\", a path from the root on");
+    }
+    if (!hub_snapshot_begin(hub, path)) {
+        return failure(hub->snapshot.copy ? "a snapshot is being made already"
+                                          : hub->snapshot.fault);
+    }
+    json_t *out = json_object();
+    json_object_set_new(out, "ok", json_true());
+    return out;
+}
+
+static json_t *answer_snapshot(struct hub *hub, const json_t *asked) {
+    const struct hub_snapshot *snapshot = &hub->snapshot;
+    (void)asked;
+    if (!snapshot->copy && !snapshot->is_done) {
+        return failure(snapshot->fault[0] ? snapshot->fault : "there was no snapshot");
+    }
+    json_t *out = json_object();
+    json_object_set_new(out, "ok", json_true());
+    json_object_set_new(out, "over", json_boolean(snapshot->is_done));
+    json_object_set_new(out, "percent",
+                        json_integer(snapshot->copy
+                                         ? (json_int_t)store_snapshot_percent(snapshot->copy)
+                                         : 100));
+    return out;
+}
+
 /* --- the door ----------------------------------------------------------------------------- */
 
 static json_t *answer(struct hub *hub, const json_t *asked) {
@@ -143,10 +177,9 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
         const char *key;
         const char *word;
         json_t *(*answer)(struct hub *hub, const json_t *asked);
-    } rows[] = {{"query", "status", answer_status},
-                {"query", "order", answer_order},
-                {"order", "relay", give_relay},
-                {"order", "unlock", unlock}};
+    } rows[] = {{"query", "status", answer_status},     {"query", "order", answer_order},
+                {"query", "snapshot", answer_snapshot}, {"order", "relay", give_relay},
+                {"order", "snapshot", give_snapshot},   {"order", "unlock", unlock}};
     if (!json_object_get(asked, "query") && !json_object_get(asked, "order")) {
         return failure("the request has neither \"query\" nor \"order\"");
     }
@@ -156,8 +189,9 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
             return rows[i].answer(hub, asked);
         }
     }
-    return failure("no such query; there are \"status\" and \"order\", and the orders "
-                   "\"relay\" and \"unlock\"");
+    return failure(
+        "no such query; there are \"status\", \"order\" and \"snapshot\", and the orders "
+        "\"relay\", \"snapshot\" and \"unlock\"");
 }
 
 char *hub_answer(void *context, const char *request, size_t len) {

@@ -17,6 +17,7 @@
 #include "gateway/poll/poll.h"
 #include "gateway/settings/settings.h"
 #include "gateway/store/store.h"
+#include "gateway/store/store_snapshot.h"
 #include "gateway/sync/drain.h"
 #include "gateway/sync/mqtt.h"
 #include "gateway/sync/seal.h"
@@ -65,6 +66,15 @@ struct hub_order {
     struct bus_mail end; /* BUS_RELAY or BUS_CLOCK, when it is over */
 };
 
+/* A copy of the store that somebody at the local door has asked for. */
+struct hub_snapshot {
+    struct store_snapshot *copy; /* NULL: none is being made */
+    int64_t begun_us;
+    int64_t due_us;              /* when its next step is */
+    bool is_done;                /* the last one is whole */
+    char fault[STORE_ERROR_MAX]; /* else: why not; empty: there was none */
+};
+
 /* A slot for a bus; free while poller is NULL. */
 struct hub_bus {
     const struct site_bus *site;
@@ -101,6 +111,7 @@ struct hub {
     int64_t votes_ms[SITE_BUSES_MAX * SITE_BUS_METERS_MAX]; /* of clocks, work space */
 
     struct store *store;
+    struct hub_snapshot snapshot;
     size_t pending_count;
     struct store_reading pending[HUB_PENDING_MAX];
     bool disk_is_full; /* as it was logged last */
@@ -157,6 +168,14 @@ struct hub_bus *hub_bus_next(struct hub *hub, const struct hub_bus *bus);
 size_t hub_meter_count(struct hub *hub);
 /* The meter with an index over all buses in their order. */
 struct hub_meter *hub_meter_at(struct hub *hub, size_t index);
+
+/* hub_snapshot.c: begins a copy; false: the fault says why not. */
+bool hub_snapshot_begin(struct hub *hub, const char *path);
+/* Makes the next step when it is due, while no transaction is open. Returns when the one after
+ * it is: HUB_NEVER, when none is. */
+int64_t hub_snapshot_work(struct hub *hub);
+/* Drops a copy that is not whole. */
+void hub_snapshot_end(struct hub *hub);
 
 /* hub.c: takes what the buses have read. */
 void hub_take_bus_box(struct hub *hub);

@@ -360,6 +360,7 @@ static void take_mail(void *context, const struct bus_mail *mail) {
         break;
     case BUS_LINE:
     case BUS_IDENTITY:
+    case BUS_STATE:
     case BUS_CLOCK:
         break;
     }
