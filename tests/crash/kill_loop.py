@@ -10,17 +10,20 @@ The witness is a subscriber that decodes readings and acknowledgements by itself
     acked SEQ                       the head-end has committed everything up to here
     epoch N                         the store's epoch, one for all its life
 
+The meters are paid for: what their accounts are charged is reckoned again from the readings.
+
 Every 25 kills, and at the end, all is stopped and tests/crash/oracle judges the two databases by
 that file; where it is not built, the same is looked up here. The last line is a summary; the exit
 code is 0 only if nothing was broken. Ctrl-C ends early, with the summary so far.
 """
-import argparse, os, pathlib, random, shutil, subprocess, sys, threading, time, traceback
+import argparse, os, pathlib, random, shutil, signal, subprocess, sys, threading, time, traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("METERGATE_SOURCE", str(ROOT))
 os.environ.setdefault("METERGATE_BUILD", str(ROOT / "build/dev"))
 sys.path.insert(0, str(ROOT / "tests/scenario"))
-from building import BUILD, SANITIZER, Building, wait_for  # noqa: E402: the path comes first
+from building import BUILD, SANITIZER, wait_for  # noqa: E402: the path comes first
+from money import Money, charged, shown  # noqa: E402
 from mqtt_raw import Client  # noqa: E402
 from protobuf_raw import fields, packed, varint  # noqa: E402
 
@@ -168,11 +171,18 @@ class Loop:
         self.await_answer()
         head = self.b.stream()["head"]
         wait_for("all is delivered", lambda: self.b.is_delivered(head if is_last else 1), 60)
+        sim = self.b.processes["sim"]
+        sim.send_signal(signal.SIGSTOP)  # no meter answers, so that balances stand still
+        time.sleep(1.5)
+        balances = tuple(shown(self.b.account(name)) for name in ("one", "two"))
         for name in ("gateway", "headend"):
             if (code := self.b.stop(name)) != 0:
                 self.faults.append(f"{name} ended with {code} when asked to")
         self.faults += judge(self.b, self.witness, self.oracle)
         self.readings = self.b.rows("gateway.db", "SELECT count(*) FROM reading")[0][0]
+        sim.send_signal(signal.SIGCONT)
+        if balances != charged(self.b):
+            self.faults.append(f"balances are {balances} and should be {charged(self.b)}")
         self.judgements += 1
         spoke = [name for name in ("gateway", "headend") if SANITIZER.search(self.b.log(name))]
         self.faults += [f"a sanitizer spoke in {name}" for name in spoke]
@@ -212,7 +222,7 @@ def main():
     parser.add_argument("--oracle", type=pathlib.Path, default=BUILD / "tests/crash/oracle")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    with Building(period="400ms") as b:
+    with Money(period="400ms") as b:
         loop = Loop(b, random.Random(arguments.seed), arguments.oracle)
         try:
             loop.run(arguments.kills)
