@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A short story in plain lines: a building is metered, the cloud goes away and comes back, the
-gateway is killed, and nothing is lost. KEEP=1 in the environment: stays up until Ctrl-C."""
-import os, pathlib, signal, sys, time
+"""A short story in plain lines: a building is metered, balances fall through bands and tiers, the
+cloud goes away and comes back, the gateway is killed, and nothing is lost. KEEP=1 in the environment: stays up until Ctrl-C."""
+import datetime, os, pathlib, signal, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 os.environ.setdefault("METERGATE_SOURCE", str(HERE.parent.parent))
@@ -15,6 +15,10 @@ BUSES = [("floor-1", "floor-1", [("flat-101", "eastron-sdm120", 1), ("flat-102",
                                  ("flat-103", "acrel-ddsd1352", 3), ("flat-104", "acrel-ddsd1352", 4)]),
          ("floor-2", "floor-2", [("flat-201", "eastron-sdm630", 1), ("flat-202", "acrel-ddsd1352", 2),
                                  ("shop", "eastron-sdm630", 3), ("cellar", "acrel-ddsd1352", 9)])]
+FLATS = ["flat-101", "flat-102", "flat-201"]
+TIERS = [0.30, 0.45, 0.80]  # of the day band; the night is half as dear
+STEPS = [2, 5]              # kWh of a month after which the next tier begins
+OPENING = 15
 began = time.monotonic()
 
 
@@ -22,7 +26,44 @@ def tell(text):
     print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True)
 
 
+def bands():
+    """Night and day take turns every minute, so that nobody has to wait for the evening."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    first = now.hour * 60 + now.minute
+    slots = {0: "night"} | {first + i: ("day", "night")[i % 2] for i in range(40)}
+    return ", ".join(f"{m // 60:02}:{m % 60:02} {band}" for m, band in sorted(slots.items()) if m < 1440)
+
+
 class Demo(Building):
+    def accounts(self):
+        (self.dir / "tariffs").mkdir(exist_ok=True)
+        (self.dir / "tariffs/demo.yaml").write_text(
+            "id: demo\ncurrency: EUR\nzone: UTC\neffective: 2020-01-01T00:00:00Z\nprices:\n"
+            f"  - {{band: day, tiers: {TIERS}}}\n"
+            f"  - {{band: night, tiers: {[price / 2 for price in TIERS]}}}\n"
+            f"calendar: [{{slots: [{bands()}]}}]\n"
+            f"ladder: {{period: month, thresholds: {STEPS}}}\ntax: {{rate: 0.19}}\n")
+        lines = [f"  - {{id: {flat}, opening: {OPENING}, tariffs: {{electricity: demo}}, meters: "
+                 f"[{{meter: {flat}, register: forward_active_energy}}]}}\n" for flat in FLATS]
+        return "accounts:\n" + "".join(lines)
+
+    def money_where(self):
+        return f", zone: UTC, tariffs: {self.dir}/tariffs"
+
+    def counted(self, flat):
+        return float(self.meter(flat)["values"].get("forward_active_energy", 0))
+
+    def used(self, flat):
+        """What a flat has used since its first reading, in kWh."""
+        return self.counted(flat) - self.first[flat]
+
+    def show_accounts(self):
+        for flat in FLATS:
+            account, used = self.account(flat), self.used(flat)
+            tier = sum(used > step for step in STEPS) + 1
+            tell(f"    {flat:<9} {account['balance']:>10} EUR left of {OPENING}, {used:5.2f} kWh used, "
+                 f"tier {tier} of 3, {account['entries']} entries in its ledger")
+
     def simulation(self):
         return "simulation:\n  - {meter: cellar, dead: true}\n"
 
@@ -48,11 +89,16 @@ def story(b):
     b.start_broker(), b.start_sim()
     tell("the cloud end and the gateway start; energy counts 600 times faster than in life")
     b.start_headend(), b.start_gateway()
+    wait_for("the flats were read", lambda: all(b.counted(flat) for flat in FLATS))
+    b.first = {flat: b.counted(flat) for flat in FLATS}
     wait_for("readings are acknowledged", lambda: b.is_delivered(150), 40)
     stream = b.stream()
     tell(f"{stream['acked']} readings stored, sent, committed by the cloud end and acknowledged back")
     wait_for("the dead meter is known", lambda: b.meter("cellar")["state"] == "lost", 40)
     b.show_meters()
+    tell("three flats pay: a day band and a night band, three tiers, tax on top; credit at the start")
+    b.show_accounts()
+    entries = b.account(FLATS[0])["entries"]
     tell("the link to the cloud is cut: the broker is killed")
     b.kill("broker")
     time.sleep(8)
@@ -65,6 +111,13 @@ def story(b):
         wait_for("the gateway is back", b.status, 10)
         time.sleep(1.5)
     wait_for("all is delivered", lambda: b.is_delivered(1), 40)
+    tell("the same flats again; no unit was charged twice for it, and none was forgotten")
+    b.show_accounts()
+    wait_for("a band has ended",
+             lambda: all(b.account(flat)["entries"] > entries for flat in FLATS), 70)
+    wait_for("a tier is passed", lambda: max(b.used(flat) for flat in FLATS) > STEPS[0], 60)
+    tell("a band has ended meanwhile (they take turns every minute here), and a tier was passed:")
+    b.show_accounts()
 
 
 def finish(b):
