@@ -170,6 +170,29 @@ static size_t list_health(const struct wire_health *health, const char **names,
 
 enum { HEALTH_ROWS = 16 };
 
+static void put_marks(json_t *object, const struct wire_heartbeat *heartbeat) {
+    json_t *orders = json_array();
+    for (size_t i = 0; i < heartbeat->mark_count; i++) {
+        const struct wire_order_mark *mark = &heartbeat->marks[i];
+        json_array_append_new(orders, json_pack("{s:I, s:b, s:I, s:I}", "key_id",
+                                                (json_int_t)mark->key_id, "all", mark->to_all,
+                                                "through", (json_int_t)mark->through, "highest",
+                                                (json_int_t)mark->highest));
+    }
+    json_object_set_new(object, "orders", orders);
+}
+
+static void print_marks(const struct wire_heartbeat *heartbeat) {
+    for (size_t i = 0; i < heartbeat->mark_count; i++) {
+        const struct wire_order_mark *mark = &heartbeat->marks[i];
+        (void)printf(" orders[%s%" PRIu32 "]=%" PRIu64, mark->to_all ? "_all/" : "",
+                     mark->key_id, mark->through);
+        if (mark->highest > mark->through) {
+            (void)printf("..%" PRIu64, mark->highest);
+        }
+    }
+}
+
 void show_heartbeat(const struct wire_heartbeat *heartbeat, bool as_json) {
     const char *names[HEALTH_ROWS];
     uint64_t numbers[HEALTH_ROWS];
@@ -180,6 +203,7 @@ void show_heartbeat(const struct wire_heartbeat *heartbeat, bool as_json) {
         put_number(object, "uptime_ms", heartbeat->uptime_ms);
         put_text(object, "clock", trust_name(heartbeat->health.clock_trust));
         put_heads(object, heartbeat->heads, heartbeat->head_count);
+        put_marks(object, heartbeat);
         for (size_t i = 0; i < count; i++) {
             put_number(object, names[i], numbers[i]);
         }
@@ -190,6 +214,7 @@ void show_heartbeat(const struct wire_heartbeat *heartbeat, bool as_json) {
     (void)printf("heartbeat up=%" PRIu64 "s clock=%s", heartbeat->uptime_ms / 1000,
                  trust_name(heartbeat->health.clock_trust));
     print_heads(heartbeat->heads, heartbeat->head_count);
+    print_marks(heartbeat);
     for (size_t i = 0; i < count; i++) {
         (void)printf(" %s=%" PRIu64, names[i], numbers[i]);
     }

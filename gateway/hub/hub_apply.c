@@ -44,12 +44,11 @@ static void copy_detail(const char *why, char *detail) {
 
 static void copy_answer(const struct billing_answer *answer, bool has_account,
                         struct orders_outcome *out) {
-    const bool is_good = answer->outcome == BILLING_OK || answer->outcome == BILLING_DUPLICATE;
     out->code = code_of(answer->outcome);
     out->has_ledger = answer->ledger_seq > 0;
     out->ledger_seq = answer->ledger_seq;
     memcpy(out->chain_head, answer->chain, sizeof out->chain_head);
-    out->has_balance = is_good && has_account && !answer->is_parked;
+    out->has_balance = has_account && answer->outcome == BILLING_OK && !answer->is_parked;
     out->balance_micro = answer->balance_micro;
     copy_detail(answer->is_parked ? "waits for the credit that it takes back" : answer->why,
                 out->detail);

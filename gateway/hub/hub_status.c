@@ -152,6 +152,16 @@ static json_t *describe_records(const struct hub *hub) {
     return out;
 }
 
+static json_t *describe_orders(const struct hub *hub) {
+    const struct orders_counts *counts = orders_counts(hub->downlink);
+    json_t *out = json_object();
+    json_object_set_new(out, "applied", integer(counts->applied));
+    json_object_set_new(out, "refused", integer(counts->refused));
+    json_object_set_new(out, "repeated", integer(counts->repeated));
+    json_object_set_new(out, "unanswered", integer(counts->silent));
+    return out;
+}
+
 json_t *hub_status_json(struct hub *hub) {
     const char *link = !hub->mqtt ? "none" : hub->is_up ? "up" : "down";
     json_t *out = json_object();
@@ -172,6 +182,7 @@ json_t *hub_status_json(struct hub *hub) {
     json_object_set_new(out, "stream", describe_stream(hub));
     json_object_set_new(out, "records", describe_records(hub));
     json_object_set_new(out, "money", hub_money_json(hub));
+    json_object_set_new(out, "orders", describe_orders(hub));
     json_object_set_new(out, "buses", buses);
     return out;
 }
