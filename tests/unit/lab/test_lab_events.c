@@ -63,20 +63,14 @@ static void disturb(enum sim_fault_kind kind, const char *meter, bool is_over) {
 }
 
 /* "METER_LOST flat-1-1; METER_BACK flat-1-1; DISK cleared; ...": all the head-end has. */
-static const char *told(void) {
+static const char *list_events(void) {
     static char text[2000];
     static struct wire_scratch scratch;
     sqlite3 *db;
     sqlite3_stmt *row;
-    struct lab_tally tally = {0};
-    pass(5);
-    const uint64_t through = lab->hub->drain.streams[WIRE_EVENTS].acked;
-    cr_assert_eq(through, lab->hub->drain.streams[WIRE_EVENTS].head, "not all was sent");
+    text[0] = '\0';
     lab_stop_gateway(lab);
     lab_stop_headend(lab);
-    cr_assert(lab_check_records(lab, through, 0, &tally));
-    cr_assert_eq(tally.wrong, 0);
-    text[0] = '\0';
     cr_assert_eq(sqlite3_open(lab->mirror_path, &db), SQLITE_OK);
     cr_assert_eq(sqlite3_prepare_v2(db,
                                     "SELECT bytes FROM record WHERE stream = 3 ORDER BY seq",
@@ -95,6 +89,18 @@ static const char *told(void) {
     sqlite3_finalize(row);
     sqlite3_close(db);
     return text;
+}
+
+/* The same, once all of it was sent, and judged byte for byte. */
+static const char *told(void) {
+    struct lab_tally tally = {0};
+    pass(5);
+    const uint64_t through = lab->hub->drain.streams[WIRE_EVENTS].acked;
+    cr_assert_eq(through, lab->hub->drain.streams[WIRE_EVENTS].head, "not all was sent");
+    const char *events = list_events();
+    cr_assert(lab_check_records(lab, through, 0, &tally));
+    cr_assert_eq(tally.wrong, 0);
+    return events;
 }
 
 Events_Test(a_calm_building_has_nothing_to_tell) {
@@ -212,8 +218,10 @@ Events_Test(too_many_events_that_wait_are_dropped_and_counted) {
 
 Events_Test(a_broken_ledger_is_told_and_everything_else_goes_on) {
     char path[LAB_PATH_MAX];
+    char sql[100];
     sqlite3 *db;
     uint64_t seq;
+    const uint64_t before = store_record_head(lab->hub->store, STORE_LEDGER);
     for (int i = 0; i < 5; i++) {
         cr_assert_eq(
             store_put_record(lab->hub->store, STORE_LEDGER, (const uint8_t *)"e", 1, &seq),
@@ -222,30 +230,30 @@ Events_Test(a_broken_ledger_is_told_and_everything_else_goes_on) {
     lab_stop_gateway(lab);
     lab_store_path(lab, path);
     cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-    cr_assert_eq(
-        sqlite3_exec(db, "DELETE FROM record WHERE stream = 0 AND seq = 3", NULL, NULL, NULL),
-        SQLITE_OK);
+    (void)snprintf(sql, sizeof sql, "DELETE FROM record WHERE stream = 0 AND seq = %d",
+                   (int)before + 3);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     cr_assert_eq(lab_start_gateway(lab), GW_OK);
     pass(10);
     cr_assert(lab->hub->drain.streams[WIRE_LEDGER].is_halted);
-    cr_assert_eq(lab->hub->drain.streams[WIRE_LEDGER].acked, 2);
+    cr_assert_eq(lab->hub->drain.streams[WIRE_LEDGER].acked, before + 2);
     const uint64_t readings = lab->hub->drain.streams[WIRE_READINGS].acked;
     pass(10);
     cr_assert_gt(lab->hub->drain.streams[WIRE_READINGS].acked, readings);
-    cr_assert_eq(store_record_head(lab->hub->store, STORE_EVENTS), 1);
-    cr_assert_eq(store_record_acked(lab->hub->store, STORE_EVENTS), 1);
+    cr_assert_str_eq(list_events(), "SAFE_MODE; LEDGER_BROKEN; ");
 }
 
 Events_Test(the_ledger_arrives_whole_through_a_link_that_breaks) {
     char entry[20];
+    uint64_t seq_of_entry = 0;
     uint64_t seq = 0;
     lab->link.duplicates = 100;
     lab->link.breaks = 100;
     for (int i = 0; i < 300; i++) {
         (void)snprintf(entry, sizeof entry, "entry %d", i);
         cr_assert_eq(store_put_record(lab->hub->store, STORE_LEDGER, (const uint8_t *)entry,
-                                      strlen(entry), &seq),
+                                      strlen(entry), &seq_of_entry),
                      GW_OK);
         cr_assert_eq(store_put_record(lab->hub->store, STORE_RESULTS, (const uint8_t *)entry,
                                       strlen(entry), &seq),
@@ -256,7 +264,7 @@ Events_Test(the_ledger_arrives_whole_through_a_link_that_breaks) {
     }
     lab->link.breaks = 0;
     pass(60);
-    cr_assert_eq(lab->hub->drain.streams[WIRE_LEDGER].acked, 300);
-    cr_assert_eq(lab->hub->drain.streams[WIRE_RESULTS].acked, 300);
+    cr_assert_geq(lab->hub->drain.streams[WIRE_LEDGER].acked, seq_of_entry);
+    cr_assert_eq(lab->hub->drain.streams[WIRE_RESULTS].acked, seq);
     (void)told(); /* judged byte for byte */
 }
