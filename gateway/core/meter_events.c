@@ -37,21 +37,24 @@ const char *meter_event_name(enum meter_event_code code) {
     return names[code];
 }
 
+uint64_t meter_event_mask(enum meter_event_code code) {
+    uint64_t mask = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        mask |= rows[i].code == code ? meter_mask(rows[i].bit) : 0;
+    }
+    return mask;
+}
+
 static uint64_t kept_bits(void) {
     uint64_t bits = meter_mask(METER_PERMITTED);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        bits |= meter_mask(rows[i].bit);
+    for (int code = 0; code < METER_EVENTS; code++) {
+        bits |= meter_event_mask((enum meter_event_code)code);
     }
     return bits;
 }
 
 static bool is_raised(const struct meter_state *state, enum meter_event_code code) {
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (rows[i].code == code && meter_is(state, rows[i].bit)) {
-            return true;
-        }
-    }
-    return false;
+    return state->bits & meter_event_mask(code);
 }
 
 size_t meter_events(const struct meter_state *before, const struct meter_state *after,

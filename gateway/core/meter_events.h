@@ -38,6 +38,9 @@ enum meter_event_code {
 /* "BATTERY_LOW". Static, never NULL. */
 const char *meter_event_name(enum meter_event_code code);
 
+/* The bits that raise it. */
+uint64_t meter_event_mask(enum meter_event_code code);
+
 struct meter_event {
     enum meter_event_code code;
     bool is_raised; /* else it is cleared */

@@ -75,8 +75,12 @@ struct finding {
     bool has_value;
 };
 
+static void name_key(uint32_t code, const char *meter, char *key) {
+    (void)snprintf(key, KEY_MAX, "%u %s", (unsigned)code, meter);
+}
+
 static void make_key(const struct finding *finding, char *key) {
-    (void)snprintf(key, KEY_MAX, "%d %s", (int)finding->telling->begins, finding->meter);
+    name_key(finding->telling->begins, finding->meter, key);
 }
 
 static enum gw_status tell(struct hub *hub, const struct finding *finding, bool is_begin,
@@ -98,6 +102,29 @@ static enum gw_status tell(struct hub *hub, const struct finding *finding, bool 
     }
     return is_begin ? store_put_blob(hub->store, STORE_CONDITION, key, NULL, 0)
                     : store_drop_blob(hub->store, STORE_CONDITION, key);
+}
+
+enum gw_status hub_condition_put(struct hub *hub, const struct wire_event *event) {
+    char key[KEY_MAX];
+    name_key(event->code, event->meter, key);
+    const enum gw_status status = hub_event(hub, event);
+    if (status != GW_OK) {
+        return status;
+    }
+    return event->cleared ? store_drop_blob(hub->store, STORE_CONDITION, key)
+                          : store_put_blob(hub->store, STORE_CONDITION, key, NULL, 0);
+}
+
+enum gw_status hub_condition_stands(struct hub *hub, enum wire_event_code code,
+                                    const char *meter, bool *stands) {
+    char key[KEY_MAX];
+    uint8_t nothing[1];
+    size_t len = 0;
+    name_key(code, meter, key);
+    const enum gw_status status =
+        store_get_blob(hub->store, STORE_CONDITION, key, nothing, sizeof nothing, &len);
+    *stands = status == GW_OK;
+    return status == GW_NONE ? GW_OK : status;
 }
 
 /* Beginning and end, as far as they are owed, in one transaction. */
@@ -138,15 +165,10 @@ static void set(struct hub *hub, struct hub_condition *condition, const struct f
 
 static enum gw_status load(struct hub *hub, const struct telling *telling, const char *meter,
                            struct hub_condition *out) {
-    const struct finding finding = {.telling = telling, .meter = meter};
-    char key[KEY_MAX];
-    uint8_t nothing[1];
-    size_t len = 0;
-    make_key(&finding, key);
-    const enum gw_status status =
-        store_get_blob(hub->store, STORE_CONDITION, key, nothing, sizeof nothing, &len);
-    *out = (struct hub_condition){.is_on = status == GW_OK, .is_told = status == GW_OK};
-    return status == GW_NONE ? GW_OK : status;
+    bool stands = false;
+    const enum gw_status status = hub_condition_stands(hub, telling->begins, meter, &stands);
+    *out = (struct hub_condition){.is_on = stands, .is_told = stands};
+    return status;
 }
 
 enum gw_status hub_conditions_load_meter(struct hub *hub, struct hub_meter *meter) {

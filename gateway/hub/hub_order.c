@@ -212,7 +212,7 @@ static void end_order(struct hub *hub, struct hub_bus *bus, const struct bus_mai
     struct hub_order *order = hub_order_find(hub, end->number);
     if (is_relay) {
         log_relay(bus, &mail->of.relay);
-        hub_meter_ordered(hub, &bus->meters[end->meter], &mail->of.relay);
+        hub_meter_ordered(hub, bus, &bus->meters[end->meter], &mail->of.relay);
     }
     bus->meters[end->meter].is_ordered = false;
     if (!is_relay) { /* nobody asks for it later: its room is for relays' */

@@ -53,6 +53,7 @@ struct hub_meter {
     bool was_polled;
     struct bus_meter_state state;
     struct meter_watch watch;
+    uint64_t told;   /* of meter_watch_bits: those whose events are stored */
     bool is_ordered; /* an order to it is in hand: there is one at a time */
     struct hub_condition lost;
     struct hub_condition wrong;
@@ -204,6 +205,11 @@ struct hub_order *hub_order_find(struct hub *hub, uint64_t number);
  * counted, and GW_OK.
  */
 MUST_CHECK enum gw_status hub_event(struct hub *hub, const struct wire_event *event);
+/* Stores an event that stands until it is cleared, and that it does. */
+MUST_CHECK enum gw_status hub_condition_put(struct hub *hub, const struct wire_event *event);
+/* Was it put and not cleared? */
+MUST_CHECK enum gw_status hub_condition_stands(struct hub *hub, enum wire_event_code code,
+                                               const char *meter, bool *stands);
 /* What the store knows of the conditions, at the start and of the meters of a bus. */
 MUST_CHECK enum gw_status hub_conditions_load(struct hub *hub);
 MUST_CHECK enum gw_status hub_conditions_load_meter(struct hub *hub, struct hub_meter *meter);
@@ -241,7 +247,8 @@ void hub_meter_told(struct hub *hub, const struct hub_bus *bus, struct hub_meter
                     const struct meter_state *state);
 
 /* An order to its relay is over. */
-void hub_meter_ordered(struct hub *hub, struct hub_meter *meter, const struct bus_relay *relay);
+void hub_meter_ordered(struct hub *hub, const struct hub_bus *bus, struct hub_meter *meter,
+                       const struct bus_relay *relay);
 
 /* hub_clock.c: the clocks of a bus whose meters were loaded. */
 MUST_CHECK enum gw_status hub_clock_open(struct hub *hub, struct hub_bus *bus);

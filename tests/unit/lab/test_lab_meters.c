@@ -131,6 +131,34 @@ static void mend(size_t meter) {
     sim_meter_clear(simulated(meter), SIM_NONE);
 }
 
+/* "CLOCK_DRIFT first 120; CLOCK_DRIFT cleared first 0; ": the events of meters that are stored,
+ * with what they carry. */
+static const char *stored(void) {
+    static char text[TOLD_MAX];
+    static struct store_records records;
+    static struct wire_scratch scratch;
+    size_t at = 0;
+    size_t len = 0;
+    text[0] = '\0';
+    if (store_read_records(lab->hub->store, STORE_EVENTS, 1, &records) != GW_OK) {
+        return text;
+    }
+    for (size_t i = 0; i < records.count; at += records.len[i++]) {
+        struct wire_event event;
+        cr_assert_eq(wire_event_decode(records.bytes + at, records.len[i], &scratch, &event),
+                     GW_OK);
+        if (*event.meter) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %s",
+                                    wire_event_name(event.code),
+                                    event.cleared ? " cleared" : "", event.meter);
+            len += (size_t)snprintf(text + len, sizeof text - len,
+                                    event.value_count ? " %lld; " : "; ",
+                                    (long long)event.values[0]);
+        }
+    }
+    return text;
+}
+
 #define EXPECT_TOLD(text) cr_expect_str_eq(told, text, "%s", told)
 #define RIGHT(meter)                                                                           \
     cr_expect(llabs(off_s(meter)) <= 2, "meter %d: %lld s", meter, (long long)off_s(meter))
@@ -160,6 +188,8 @@ Test(lab_meters, without_leave_to_write_they_are_told_alone, .fini = finish) {
     cr_assert_eq(lab_start_gateway(lab), GW_OK);
     run(120);
     EXPECT_TOLD("+clock_wrong/0 +clock_wrong/2");
+    cr_expect_str_eq(stored(), "CLOCK_DRIFT first 120; CLOCK_DRIFT water -100; ", "%s",
+                     stored());
     cr_expect_eq(off_s(FIRST), 120);
     cr_expect_eq(off_s(WATER), -100);
     /* a restart does not tell it again */
@@ -168,6 +198,47 @@ Test(lab_meters, without_leave_to_write_they_are_told_alone, .fini = finish) {
     cr_assert_eq(lab_start_gateway(lab), GW_OK);
     run(120);
     EXPECT_TOLD("");
+    cr_expect_str_eq(stored(), "CLOCK_DRIFT first 120; CLOCK_DRIFT water -100; ", "%s",
+                     stored());
+}
+
+/* Another name for a meter in the gateway's configuration. */
+static void rename_meter(const char *from, const char *to) {
+    static char text[8000];
+    char path[TEMP_PATH_MAX];
+    temp_path(dir, "gateway.yaml", path);
+    text[temp_read(path, text, sizeof text - 1)] = '\0';
+    char *at = strstr(text, from);
+    cr_assert(at && strlen(from) == strlen(to));
+    memcpy(at, to, strlen(to));
+    temp_write(path, text, strlen(text), 0600);
+}
+
+Test(lab_meters, what_was_told_of_a_meter_ends_with_it_and_begins_anew, .fini = finish) {
+    build("writes: false", SELDOM_S,
+          "simulation:\n"
+          "  - {meter: first, clock: 28800}\n"
+          "  - {meter: second, clock: 28800}\n"
+          "  - {meter: water, clock: 28700}\n");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    run(120);
+    lab_stop_gateway(lab);
+    rename_meter("id: water", "id: other");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    run(120);
+    cr_expect_str_eq(stored(),
+                     "CLOCK_DRIFT water -100; CLOCK_DRIFT cleared water; "
+                     "CLOCK_DRIFT other -100; ",
+                     "%s", stored());
+    lab_stop_gateway(lab);
+    rename_meter("id: other", "id: water");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    run(120);
+    cr_expect_str_eq(stored(),
+                     "CLOCK_DRIFT water -100; CLOCK_DRIFT cleared water; "
+                     "CLOCK_DRIFT other -100; CLOCK_DRIFT cleared other; "
+                     "CLOCK_DRIFT water -100; ",
+                     "%s", stored());
 }
 
 Test(lab_meters, a_clock_that_drifts_is_set_each_night_and_once, .fini = finish) {
@@ -288,6 +359,10 @@ Test(lab_meters, what_meters_say_of_themselves_is_told_once, .fini = finish) {
     run(60);
     EXPECT_TOLD(
         "+clock_battery_low/0 +valve_abnormal/2 -clock_battery_low/0 -valve_abnormal/2");
+    cr_expect_str_eq(stored(),
+                     "BATTERY_LOW first; VALVE_STUCK water; BATTERY_LOW cleared first; "
+                     "VALVE_STUCK cleared water; ",
+                     "%s", stored());
 }
 
 Test(lab_meters, a_relay_that_sticks_is_told_after_half_a_minute, .fini = finish) {
