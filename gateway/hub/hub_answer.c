@@ -78,13 +78,13 @@ static json_t *unlock(struct hub *hub, const json_t *asked) {
     return out;
 }
 
-static void describe_outcome(const struct bus_relay *relay, const struct site_meter *meter,
-                             json_t *out) {
+static void describe_outcome(const struct hub_order *order, json_t *out) {
+    const struct bus_relay *relay = &order->end.of.relay;
     const struct relay_outcome *outcome = &relay->outcome;
-    const bool is_valve = meter->model->has_valve;
+    const bool is_valve = order->is_valve;
     char load[DECIMAL_TEXT_MAX];
     decimal_format(outcome->load_micro, load);
-    json_object_set_new(out, "meter", json_string(meter->id));
+    json_object_set_new(out, "meter", json_string(order->meter));
     json_object_set_new(out, "valve", json_boolean(is_valve));
     json_object_set_new(out, "before",
                         json_string(relay_state_text(outcome->before, is_valve)));
@@ -111,8 +111,7 @@ static const char *fault_of(const struct bus_relay *relay) {
     return has_ended_early ? bridge_status_text(relay->end.status) : fault;
 }
 
-static json_t *describe_order(struct hub *hub, const struct hub_order *order) {
-    const struct hub_bus *bus = &hub->buses[order->bus];
+static json_t *describe_order(const struct hub_order *order) {
     const struct bus_relay *relay = &order->end.of.relay;
     json_t *out = json_object();
     json_object_set_new(out, "ok", json_true());
@@ -123,9 +122,7 @@ static json_t *describe_order(struct hub *hub, const struct hub_order *order) {
         json_object_set_new(out, "fault", fault ? json_string(fault) : json_null());
         json_object_set_new(out, "status", json_string(bridge_status_text(relay->end.status)));
         json_object_set_new(out, "refusal", json_integer(relay->end.refusal));
-        if (bus->poller && order->order.meter < bus->site->meter_count) {
-            describe_outcome(relay, &bus->site->meters[order->order.meter], out);
-        }
+        describe_outcome(order, out);
     }
     return out;
 }
@@ -133,7 +130,7 @@ static json_t *describe_order(struct hub *hub, const struct hub_order *order) {
 static json_t *answer_order(struct hub *hub, const json_t *asked) {
     const json_int_t number = json_integer_value(json_object_get(asked, "number"));
     const struct hub_order *order = hub_order_find(hub, (uint64_t)number);
-    return order ? describe_order(hub, order)
+    return order ? describe_order(order)
                  : failure("the order is not known, or no longer: the gateway may have started "
                            "anew");
 }

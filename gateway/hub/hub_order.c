@@ -76,6 +76,15 @@ static enum gw_status may_give(struct hub *hub, const struct hub_bus *bus,
     return GW_OK;
 }
 
+static void remember(struct hub_order *slot, struct hub_bus *bus, const struct bus_order *order,
+                     uint32_t index) {
+    const struct site_meter *meter = &bus->site->meters[order->meter];
+    *slot =
+        (struct hub_order){.order = *order, .bus = index, .is_valve = meter->model->has_valve};
+    (void)snprintf(slot->meter, sizeof slot->meter, "%s", meter->id);
+    bus->meters[order->meter].is_ordered = true;
+}
+
 enum gw_status hub_order_give(struct hub *hub, struct hub_bus *bus, struct bus_order *order,
                               const char **why) {
     const uint32_t index = (uint32_t)(bus - hub->buses);
@@ -97,8 +106,7 @@ enum gw_status hub_order_give(struct hub *hub, struct hub_bus *bus, struct bus_o
         return refuse(status, "the bus takes no order now", why);
     }
     hub->next_order++;
-    *slot = (struct hub_order){.order = *order, .bus = index};
-    bus->meters[order->meter].is_ordered = true;
+    remember(slot, bus, order, index);
     return GW_OK;
 }
 

@@ -63,6 +63,8 @@ struct hub_meter {
 struct hub_order {
     struct bus_order order; /* number 0: a free slot */
     uint32_t bus;
+    char meter[SITE_METER_ID_MAX + 1]; /* the bus may be another one when it is asked for */
+    bool is_valve;
     bool is_over;
     struct bus_mail end; /* BUS_RELAY or BUS_CLOCK, when it is over */
 };
