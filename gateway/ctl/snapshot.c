@@ -79,7 +79,7 @@ enum gw_exit ctl_snapshot(const struct ctl_options *options, char **arguments) {
                                   "for\n");
             return GW_EXIT_FAILED;
         }
-        wait_until(clock_mono_us(&clock) + LOOK_MS * 1000);
+        wait_until(clock_mono_us(&clock) + (int64_t)LOOK_MS * 1000);
     }
     return GW_EXIT_FAILED;
 }
