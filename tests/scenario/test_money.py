@@ -22,6 +22,8 @@ with Money(speed=20000) as b:
     assert f"one                  {one['balance']} EUR, prepaid, open, tenancy 1" in said, said
     assert b.status()["money"]["posting"]
     b.stop("gateway"), b.stop("headend")
+    verified = b.ctl("ledger", "verify", b.dir / "gateway.db")
+    assert verified.returncode == 0 and "of 2 accounts hold" in verified.stdout, verified
     assert (shown(one), shown(two)) == charged(b), (one, two, charged(b))
     assert b.counted("flat-1") > 9 * 10**6, "the last tier was not reached"
     print(f"each unit charged once: {one['balance']} and {two['balance']} EUR are left")

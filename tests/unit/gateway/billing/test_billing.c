@@ -13,6 +13,7 @@
 #include "bridges/quantity.h"
 #include "bridges/reading.h"
 #include "gateway/billing/billing.h"
+#include "gateway/ledger/ledger_walk.h"
 #include "gateway/sync/wire_ledger.h"
 #include "tests/unit/gateway/driven_clock.h"
 #include "tests/unit/gateway/temp_dir.h"
@@ -289,8 +290,46 @@ static void check_usage(const char *account) {
     cr_assert_eq(quantity, 0);
 }
 
+static enum gw_status walk_state(void *walk, const char *key, const uint8_t *bytes,
+                                 size_t len) {
+    return ledger_walk_state(walk, key, bytes, len);
+}
+
+/* As `metergatectl ledger verify` does, arithmetic and stored states included. */
+static void walk_ledger(void) {
+    static struct store_records records;
+    struct ledger_walk *walk = ledger_walk_new();
+    struct entry entry;
+    uint8_t hash[CHAIN_HASH_BYTES] = {0};
+    uint8_t head[CHAIN_HASH_BYTES];
+    const uint64_t end = store_record_head(store, STORE_LEDGER);
+    enum gw_status status = GW_OK;
+    for (uint64_t from = 1; from <= end; from = records.last_seq + 1) {
+        size_t at = 0;
+        cr_assert_eq(store_read_records(store, STORE_LEDGER, from, &records), GW_OK);
+        for (size_t i = 0; status == GW_OK && i < records.count; i++) {
+            chain_extend(hash, records.bytes + at, records.len[i]);
+            const struct ledger_row row = {.seq = from + i,
+                                           .bytes = records.bytes + at,
+                                           .len = records.len[i],
+                                           .hash = hash,
+                                           .hash_len = sizeof hash};
+            status = ledger_walk_next(walk, &row, &entry);
+            at += records.len[i];
+        }
+    }
+    store_chain_head(store, head);
+    status = status == GW_OK ? ledger_walk_end(walk, end, head, sizeof head) : status;
+    status = status == GW_OK ? store_each_blob(store, STORE_ACCOUNT, walk_state, walk) : status;
+    status = status == GW_OK ? ledger_walk_states_end(walk) : status;
+    cr_assert_eq(status, GW_OK, "entry %lu: %s", (unsigned long)ledger_walk_fault(walk)->seq,
+                 ledger_walk_fault(walk)->what);
+    ledger_walk_free(walk);
+}
+
 static void check_ledger(void) {
     load_ledger();
+    walk_ledger();
     for (int i = 0; i < 2; i++) {
         struct account_meter meters[ACCOUNT_METERS_MAX];
         struct account account;
