@@ -9,7 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/billing/billing_inside.h"
 
-enum { REPLAY_STEP = 500, LOOK_BACK = 200 };
+enum { REPLAY_STEP = 500 };
 
 /* --- news -------------------------------------------------------------------------------- */
 
@@ -151,6 +151,7 @@ static enum gw_status replay_batch(struct billing *billing,
 static enum gw_status replay(struct billing *billing, uint64_t end) {
     struct store_reading *readings = malloc(REPLAY_STEP * sizeof *readings);
     uint64_t from = replay_from(billing, end);
+    from = from > billing->replay_from ? from : billing->replay_from;
     enum gw_status status = readings ? GW_OK : GW_ENOMEM;
     while (status == GW_OK && from < end) {
         struct store_batch batch = {.last_seq = end};
@@ -182,61 +183,6 @@ enum gw_status billing_mend(struct billing *billing, uint64_t end) {
     return status == GW_OK ? replay_touched(billing, end) : status;
 }
 
-/* --- the ledger's tail ------------------------------------------------------------------- */
-
-/* Is an account what its newest entry says? Entries come oldest first: the last one counts. */
-struct tail {
-    uint64_t aseq;
-    int64_t balance_micro;
-};
-
-static enum gw_status read_tail(struct billing *billing, uint64_t from, struct tail *tails) {
-    const struct store_records *records = &billing->records;
-    struct entry entry;
-    size_t at = 0;
-    enum gw_status status =
-        store_read_records(billing->store, STORE_LEDGER, from, &billing->records);
-    for (size_t i = 0; status == GW_OK && i < records->count; i++) {
-        status = wire_entry_decode(records->bytes + at, records->len[i], &entry);
-        at += records->len[i];
-        const size_t index = status == GW_OK ? billing_find(billing, entry.account) : 0;
-        if (status == GW_OK && index < billing->count) {
-            tails[index] = (struct tail){entry.aseq, entry.balance_after};
-        }
-    }
-    return status;
-}
-
-static bool is_same(const struct billing *billing, const struct tail *tails) {
-    for (size_t i = 0; i < billing->count; i++) {
-        const struct account *account = &billing->accounts[i].account;
-        if (tails[i].aseq > 0 && (tails[i].aseq != account->aseq ||
-                                  tails[i].balance_micro != account->balance_micro)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Compares the accounts with the last entries; a difference stops all posting. */
-static enum gw_status check_tail(struct billing *billing) {
-    const uint64_t head = store_record_head(billing->store, STORE_LEDGER);
-    uint64_t from = head > LOOK_BACK ? head - LOOK_BACK + 1 : 1;
-    struct tail *tails = calloc(billing->count + 1, sizeof *tails);
-    enum gw_status status = tails ? GW_OK : GW_ENOMEM;
-    while (status == GW_OK && from <= head) {
-        status = read_tail(billing, from, tails);
-        from = billing->records.last_seq + 1;
-    }
-    if (status == GW_EDAMAGED || status == GW_EINVALID ||
-        (status == GW_OK && !is_same(billing, tails))) {
-        billing_stop(billing, "an account is not what its last entry says");
-        status = GW_OK;
-    }
-    free(tails);
-    return status;
-}
-
 /* --- opening ----------------------------------------------------------------------------- */
 
 static enum gw_status load_all(struct billing *billing) {
@@ -255,7 +201,8 @@ static bool has_changed(struct billing *billing, const struct billing_account *a
     return !route || route->plan->utility != meter->utility ||
            route->plan->share_from_ppm != meter->share_from_ppm ||
            route->plan->share_to_ppm != meter->share_to_ppm ||
-           route->plan->multiplier_micro != meter->base.reading.multiplier_micro;
+           route->plan->multiplier_micro != meter->base.reading.multiplier_micro ||
+           !billing_is_same_register(billing, route);
 }
 
 static enum gw_status drop_changed(struct billing *billing) {
@@ -313,7 +260,7 @@ static enum gw_status start(struct billing *billing) {
         billing_settle(billing, true);
         return GW_OK;
     }
-    status = check_tail(billing);
+    status = billing_check_tail(billing);
     status = status == GW_OK ? billing_check_checkpoint(billing) : status;
     return status == GW_OK && !billing->is_safe ? catch_up(billing) : status;
 }

@@ -10,6 +10,7 @@
 
 enum {
     BILLING_DAYS_MAX = 2 * TARIFFS_DAYS_MAX,
+    BILLING_REGISTER_KEY_MAX = 2 * ENTRY_ACCOUNT_MAX + 5,
     BILLING_USAGE_KEY_MAX = ENTRY_ACCOUNT_MAX + 20
 };
 
@@ -37,6 +38,14 @@ struct billing_account {
     int32_t ticked;   /* the newest date for which nothing is left to charge; 0 = unknown */
 };
 
+/* On the way through the ledger, once a day. */
+struct billing_walk {
+    int32_t day; /* 0 = never yet */
+    bool is_over;
+    uint64_t seq; /* looked at so far */
+    uint8_t hash[CHAIN_HASH_BYTES];
+};
+
 struct billing {
     const struct billing_plan *plan;
     struct store *store;
@@ -61,6 +70,8 @@ struct billing {
     bool must_reload; /* touched accounts are not what the store says */
     size_t next_tick; /* index of the account whose dates are looked at next */
     int64_t checkpoint_due_ms;
+    uint64_t replay_from; /* no reading before this one is needed, by the last checkpoint */
+    struct billing_walk walk;
     uint64_t written_seq; /* the newest entry this transaction wrote; 0 = none */
     struct account_effects effects;
     uint8_t bytes[WIRE_ACCOUNT_STATE_MAX];
@@ -148,10 +159,23 @@ MUST_CHECK enum gw_status billing_late(struct billing *billing, struct billing_a
                                        const struct tariff *tariff, int64_t from_ms,
                                        int64_t *debit_micro);
 
-/* --- billing_time.c ---------------------------------------------------------------------- */
+/* --- billing_check.c --------------------------------------------------------------------- */
 
+/* Compares the accounts with the newest entries. */
+MUST_CHECK enum gw_status billing_check_tail(struct billing *billing);
+/* Where the ledger stands, and from where readings are needed. */
+MUST_CHECK enum gw_status billing_write_checkpoint(struct billing *billing, int64_t now_ms);
+/* One piece of the way through the whole ledger. */
+MUST_CHECK enum gw_status billing_walk(struct billing *billing, int64_t now_ms);
+/* Which register of a meter an account pays for: entries do not say. */
+MUST_CHECK enum gw_status billing_keep_register(struct billing *billing,
+                                                const struct billing_meter *route);
+bool billing_is_same_register(struct billing *billing, const struct billing_meter *route);
 /* Is the ledger still the one of which the last checkpoint was taken? If not, all stops. */
 MUST_CHECK enum gw_status billing_check_checkpoint(struct billing *billing);
+
+/* --- billing_time.c ---------------------------------------------------------------------- */
+
 /* Charges the dates that have begun, all of them. */
 MUST_CHECK enum gw_status billing_charge_dates(struct billing *billing,
                                                struct billing_account *account,

@@ -74,7 +74,7 @@ enum gw_status billing_bind(struct billing *billing, struct billing_account *acc
                                         .seq = route->latest_seq};
     const enum gw_status status = billing_step(billing, account, &event, &verdict);
     note_rated(billing, account, route, verdict);
-    return status;
+    return status == GW_OK && verdict == GW_OK ? billing_keep_register(billing, route) : status;
 }
 
 enum gw_status billing_unbind(struct billing *billing, struct billing_account *account,

@@ -12,8 +12,7 @@
 enum {
     STEPS_MAX = 100,          /* accounts in one transaction */
     GRACE_MS = 5 * 60 * 1000, /* what a reading may be late before its hour is closed */
-    HOUR_MS = 3600000,
-    CHECKPOINT_BYTES = 8 + 8 + CHAIN_HASH_BYTES
+    HOUR_MS = 3600000
 };
 
 /* --- dates ------------------------------------------------------------------------------- */
@@ -66,57 +65,6 @@ static enum gw_status flush(struct billing *billing, struct billing_account *acc
     return billing_step(billing, account, &event, &verdict);
 }
 
-/* --- the checkpoint ---------------------------------------------------------------------- */
-
-static void put_number(uint8_t *bytes, uint64_t value) {
-    for (size_t i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const uint8_t *bytes) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < 8; i++) {
-        value |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return value;
-}
-
-/* time | seq of the newest entry | its hash */
-static enum gw_status write_checkpoint(struct billing *billing, int64_t now_ms) {
-    uint8_t bytes[CHECKPOINT_BYTES];
-    put_number(bytes, (uint64_t)now_ms);
-    put_number(bytes + 8, store_record_head(billing->store, STORE_LEDGER));
-    store_chain_head(billing->store, bytes + 16);
-    return store_put_blob(billing->store, STORE_BILLING, "checkpoint", bytes, sizeof bytes);
-}
-
-enum gw_status billing_check_checkpoint(struct billing *billing) {
-    uint8_t bytes[CHECKPOINT_BYTES];
-    size_t len = 0;
-    enum gw_status status =
-        store_get_blob(billing->store, STORE_BILLING, "checkpoint", bytes, sizeof bytes, &len);
-    if (status != GW_OK) {
-        return status == GW_NONE ? GW_OK : status;
-    }
-    const uint64_t seq = get_number(bytes + 8);
-    const uint64_t head = store_record_head(billing->store, STORE_LEDGER);
-    uint8_t hash[CHAIN_HASH_BYTES];
-    if (seq < head) {
-        status = store_read_records(billing->store, STORE_LEDGER, seq + 1, &billing->records);
-        memcpy(hash, billing->records.prev_hash, sizeof hash);
-    } else {
-        store_chain_head(billing->store, hash);
-    }
-    const bool is_good = len == sizeof bytes && seq <= head && status == GW_OK &&
-                         memcmp(hash, bytes + 16, sizeof hash) == 0;
-    if (!is_good && (status == GW_OK || status == GW_EDAMAGED)) {
-        billing_stop(billing, "the ledger is not the one of the last checkpoint");
-        status = GW_OK;
-    }
-    return status;
-}
-
 /* --- the second -------------------------------------------------------------------------- */
 
 /* What is due of one account. */
@@ -152,7 +100,7 @@ static enum gw_status look_after_all(struct billing *billing, const struct accou
             look_after(billing, &billing->accounts[billing->next_tick], now, today, &steps);
     }
     if (status == GW_OK && now->at_ms >= billing->checkpoint_due_ms) {
-        status = write_checkpoint(billing, now->at_ms);
+        status = billing_write_checkpoint(billing, now->at_ms);
         billing->checkpoint_due_ms = now->at_ms - now->at_ms % HOUR_MS + HOUR_MS;
     }
     return status;
@@ -173,14 +121,17 @@ static bool has_work(const struct billing *billing, int64_t now_ms) {
 
 enum gw_status billing_second(struct billing *billing) {
     const struct instant wall = clock_wall(billing->clock);
-    if (billing->is_safe || billing->count == 0 || wall.trust == CLOCK_UNSET ||
-        !has_work(billing, wall.at_ms)) {
+    if (billing->is_safe || billing->count == 0 || wall.trust == CLOCK_UNSET) {
         return GW_OK;
+    }
+    enum gw_status status = billing_walk(billing, wall.at_ms);
+    if (status != GW_OK || billing->is_safe || !has_work(billing, wall.at_ms)) {
+        return status;
     }
     const struct account_event now = {.kind = ACCOUNT_TICK,
                                       .at_ms = wall.at_ms,
                                       .clock_quality = reading_clock_quality(wall.trust)};
-    enum gw_status status = store_begin(billing->store);
+    status = store_begin(billing->store);
     if (status != GW_OK) {
         return status;
     }

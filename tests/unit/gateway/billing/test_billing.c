@@ -393,6 +393,7 @@ Billing_Test(what_has_accrued_is_there_again_after_a_restart) {
     for (int i = 1; i < 50; i++) {
         pass(7 * MINUTE_MS);
         take(A, 100000 + 137 * i);
+        seconds(i % 3); /* a checkpoint every hour: what is settled by it is not read again */
         take(SHARED, 5000 + 91 * i);
         const struct billing_view before = look(0);
         const int64_t now = before.balance_now_micro;
@@ -810,6 +811,26 @@ Billing_Test(shares_that_change_are_charged_as_they_were_until_then) {
     cr_now(1, -650);
 }
 
+Billing_Test(another_register_of_a_meter_begins_anew) {
+    take(A, 100000);
+    pass(10 * MINUTE_MS);
+    take(A, 101000);
+    plan.accounts[0].meters[0].quantity = QUANTITY_reverse_active_energy;
+    cr_assert_eq(billing_renew(billing, &plan), GW_OK);
+    cr_balance(0, 49500);
+    struct store_point point = {.meter = names[A], .quantity = QUANTITY_reverse_active_energy};
+    cr_assert_eq(store_number(store, &point, 1), GW_OK);
+    points[A] = point.number;
+    pass(10 * MINUTE_MS);
+    take(A, 500000);
+    pass(10 * MINUTE_MS);
+    take(A, 501000);
+    cr_now(0, 49000);
+    cr_assert_eq(news_count, 0);
+    reopen();
+    cr_now(0, 49000);
+}
+
 Billing_Test(an_account_that_left_the_configuration_stays_as_it_is) {
     take(A, 100000);
     pass(10 * MINUTE_MS);
@@ -855,6 +876,27 @@ Billing_Test(a_broken_chain_stops_money_and_not_readings) {
     const uint64_t readings = store_head(store);
     check_stopped();
     cr_assert_eq(store_head(store), readings + 1);
+}
+
+Billing_Test(an_old_entry_that_was_changed_is_found_on_the_daily_way) {
+    for (int i = 0; i < 230; i++) {
+        cr_assert_eq(credit(i + 1, 1, 1, 0).outcome, BILLING_OK);
+    }
+    seconds(10);
+    cr_assert(!billing_is_safe(billing));
+    damage("UPDATE record SET bytes = (SELECT bytes FROM record WHERE stream = 0 AND seq = 4) "
+           "WHERE stream = 0 AND seq = 3");
+    cr_assert(!billing_is_safe(billing), "a start looks at the newest ones");
+    seconds(10);
+    check_stopped();
+}
+
+Billing_Test(a_checkpoint_that_speaks_of_another_ledger_stops_money) {
+    take(A, 100000);
+    seconds(1);
+    damage("UPDATE blob SET bytes = substr(bytes, 1, 24) || zeroblob(32) WHERE key = "
+           "'checkpoint'");
+    check_stopped();
 }
 
 Billing_Test(an_account_that_is_not_what_the_ledger_says_stops_money) {
