@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,30 +131,61 @@ void seal_wipe(struct seal_secret *secret) {
     sodium_memzero(secret, sizeof *secret);
 }
 
-enum gw_status seal_secret_save(const struct seal_secret *secret, const char *path,
-                                char *error) {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        (void)snprintf(error, ERROR_MAX, "%s: %s", path, strerrordesc_np(errno));
-        return GW_EPERMISSION;
-    }
+static enum gw_status cannot_save(const char *path, enum gw_status status, char *error) {
+    const int cause = errno;
+    (void)snprintf(error, ERROR_MAX, "%s: cannot be written: %s", path, strerrordesc_np(cause));
+    return status;
+}
+
+static bool write_secret(int fd, const struct seal_secret *secret) {
     char hex[2 * SEAL_SECRET_BYTES + 1];
-    sodium_bin2hex(hex, sizeof hex, secret->secret_key, SEAL_SECRET_BYTES);
     char text[300];
+    sodium_bin2hex(hex, sizeof hex, secret->secret_key, SEAL_SECRET_BYTES);
     const int len = snprintf(text, sizeof text, "role: %s\nkey_id: %u\nsecret: %s\n",
                              seal_role_name(secret->role), secret->key_id, hex);
     const bool written = write(fd, text, (size_t)len) == len && fsync(fd) == 0;
     sodium_memzero(text, sizeof text);
     sodium_memzero(hex, sizeof hex);
-    const int cause = errno;
-    (void)close(fd);
-    if (!written) {
-        (void)snprintf(error, ERROR_MAX, "%s: cannot be written: %s", path,
-                       strerrordesc_np(cause));
-        (void)unlink(path);
-        return GW_ESTORAGE;
+    return written;
+}
+
+/* The name is on the disk, too; where a folder cannot be synced, that is the system's way. */
+static void sync_folder(const char *path) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+                   slash ? path : ".");
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        (void)close(fd);
     }
-    return GW_OK;
+}
+
+/* Under another name until it is whole: half a key would be in the way for ever. */
+enum gw_status seal_secret_save(const struct seal_secret *secret, const char *path,
+                                char *error) {
+    char draft[PATH_MAX];
+    if ((size_t)snprintf(draft, sizeof draft, "%s.new", path) >= sizeof draft) {
+        errno = ENAMETOOLONG;
+        return cannot_save(path, GW_EPERMISSION, error);
+    }
+    (void)unlink(draft); /* of a power cut */
+    const int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return cannot_save(path, GW_EPERMISSION, error);
+    }
+    enum gw_status status = GW_OK;
+    if (!write_secret(fd, secret)) {
+        status = cannot_save(path, GW_ESTORAGE, error);
+    } else if (link(draft, path) != 0) { /* which never replaces a key */
+        status = cannot_save(path, GW_EPERMISSION, error);
+    } else {
+        sync_folder(path);
+    }
+    (void)close(fd);
+    (void)unlink(draft);
+    return status;
 }
 
 /* A key file that others can read is no secret. */

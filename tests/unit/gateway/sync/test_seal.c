@@ -433,6 +433,18 @@ Key_Test(saving_never_overwrites) {
     cr_assert_eq(memcmp(text, "precious", 8), 0);
 }
 
+/* The gateway makes its key at the first start: what a power cut left of that is no key, and
+ * must not be in the way. */
+Key_Test(half_a_key_of_a_power_cut_is_not_in_the_way) {
+    char draft[TEMP_PATH_MAX + 4];
+    struct seal_secret got;
+    (void)snprintf(draft, sizeof draft, "%s.new", path);
+    temp_write(draft, "role: ga", 8, 0600);
+    cr_assert_eq(seal_secret_save(&secret, path, error), GW_OK, "%s", error);
+    cr_assert_eq(seal_secret_load(path, &got, error), GW_OK, "%s", error);
+    cr_assert_neq(access(draft, F_OK), 0);
+}
+
 Key_Test(saving_does_not_follow_a_link) {
     char target[TEMP_PATH_MAX];
     temp_path(dir, "elsewhere", target);
