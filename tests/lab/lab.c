@@ -121,12 +121,14 @@ static bool write_gateway(struct lab *lab) {
     lab_store_path(lab, store);
     (void)fprintf(file,
                   "gateway: {operator: lab, site: house, id: gw-1, models: %s, log_level: "
-                  "error%s%s%s%s%s}\nstore:\n  path: %s\n  min_free_mib: 16\n%s"
+                  "error, signing_key: %s/gateway.key%s%s%s%s%s}\nstore:\n  path: %s\n  "
+                  "min_free_mib: 16\n%s"
                   "sync:\n  broker: mqtt://127.0.0.1\n  plaintext_on_loopback: true\n"
                   "  backfill_delay: 10s\n",
-                  lab->config.models, zone ? ", zone: " : "", zone ? zone : "",
-                  has_money ? ", tariffs: " : "", has_money ? lab->config.models : "",
-                  has_money ? LAB_TARIFFS : "", store, lab->config.gateway);
+                  lab->config.models, lab->config.folder, zone ? ", zone: " : "",
+                  zone ? zone : "", has_money ? ", tariffs: " : "",
+                  has_money ? lab->config.models : "", has_money ? LAB_TARIFFS : "", store,
+                  lab->config.gateway);
     write_key(lab, file);
     write_buses(lab, file);
     if (has_money) {
