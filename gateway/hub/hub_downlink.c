@@ -12,7 +12,7 @@
 
 /* --- the gateway's key ------------------------------------------------------------------- */
 
-enum { ERROR_MAX = 200 };
+enum { ERROR_MAX = 200, ALARM_EVERY_MS = 3600000 };
 
 /* A new one, when there is none: at the first start. */
 static enum gw_status load_key(struct hub *hub, char *error) {
@@ -177,6 +177,19 @@ void hub_downlink_close(struct hub *hub) {
 
 /* --- taking ------------------------------------------------------------------------------ */
 
+/* Somebody who is not believed: told once an hour, however often it happens. */
+static void tell_bad_signature(struct hub *hub, const char *why) {
+    const int64_t now_ms = clock_mono_ms(hub->clock);
+    struct wire_event event = {.code = WIRE_SIGNATURE_BAD};
+    if (hub->bad_signature_ms && now_ms - hub->bad_signature_ms < ALARM_EVERY_MS) {
+        return;
+    }
+    (void)snprintf(event.detail, sizeof event.detail, "%s", why);
+    if (hub_event(hub, &event) == GW_OK) {
+        hub->bad_signature_ms = now_ms;
+    }
+}
+
 void hub_downlink_take(struct hub *hub, const char *topic, bool to_all, const uint8_t *bytes,
                        size_t len) {
     enum wire_code code;
@@ -188,5 +201,8 @@ void hub_downlink_take(struct hub *hub, const char *topic, bool to_all, const ui
         char text[WIRE_DETAIL_MAX + 20];
         (void)snprintf(text, sizeof text, "%s: %s", wire_code_text(code), why);
         hub_uplink_refuse(hub, topic, text);
+        if (code == WIRE_BAD_SIGNATURE) {
+            tell_bad_signature(hub, why);
+        }
     }
 }

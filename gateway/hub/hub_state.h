@@ -129,6 +129,7 @@ struct hub {
     struct seal_secret secret; /* our own */
     struct wire_public_key public_key;
     struct orders *downlink;
+    int64_t bad_signature_ms; /* when one was told of; monotonic, 0 = never */
     size_t document_count;
     struct tariff_file *documents[HUB_DOCUMENTS_MAX]; /* owned */
     struct tariff_file *new_document;                 /* of the transaction that is open */

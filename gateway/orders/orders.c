@@ -250,7 +250,7 @@ enum gw_status orders_take(struct orders *orders, bool to_all, const uint8_t *by
         orders->counts.refused++;
         orders->counts.silent++;
     }
-    if (status == GW_ENOSPACE) {
+    if (status == GW_ENOSPACE || status == GW_ENOMEM) { /* it may come again */
         orders_say(&passage, WIRE_INTERNAL, gw_status_text(status));
         orders->counts.refused++;
         orders->counts.silent++;

@@ -118,7 +118,7 @@ MUST_CHECK enum gw_status orders_configure(struct orders *orders,
  * Takes one message of d/o; to_all: it came on _all. *code is what it was answered, or would
  * have been, and *why says it for the log (static or within orders, until the next call).
  * GW_OK: it was dealt with. Another status: the storage has failed (GW_EUNKNOWN: leave and look
- * again); GW_ENOSPACE is none, that is answered INTERNAL.
+ * again); GW_ENOSPACE and GW_ENOMEM are none, those are INTERNAL.
  */
 MUST_CHECK enum gw_status orders_take(struct orders *orders, bool to_all, const uint8_t *bytes,
                                       size_t len, enum wire_code *code, const char **why);

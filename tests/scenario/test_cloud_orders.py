@@ -5,7 +5,8 @@ says which."""
 import shutil, signal, threading
 from building import wait_for
 from mqtt_raw import Client
-from ordering import Ordering
+from protobuf_raw import fields
+from ordering import Ordering, keygen
 
 ORDERS = "metergate/1/demo/gw-1/d/o"
 
@@ -121,6 +122,16 @@ with Ordering(speed=1) as b:
     wait_for("it is refused", lambda: b.status()["refused"] > refused)
     assert float(b.posted()) == total
 
+    # a key that the configuration brings while the gateway runs
+    lines = (b.dir / "gateway.yaml").read_text().replace(
+        "  keys:\n", f"  keys:\n    {keygen(b.dir / 'new.key', 'credit', 4)}\n")
+    b.refuses("BAD_SIGNATURE", "credit", "credit", "one", "1", key=b.dir / "new.key")  # nobody knows it
+    (b.dir / "gateway.yaml").write_text(lines)
+    b.processes["gateway"].send_signal(signal.SIGHUP)
+    wait_for("it is in force", lambda: "configuration is in force" in b.log("gateway"))
+    assert b.does("credit", "credit", "one", "1", key=b.dir / "new.key")["key_id"] == 4
+    total += 1
+
     # a result that another key has signed is none
     code, result, said = b.order("credit", "--gateway-key", "11" * 32, "credit", "one", "1", timeout=2)
     assert code == 1 and result is None and "--order-id" in said, said
@@ -148,6 +159,9 @@ with Ordering(speed=1) as b:
     heads = records()["head"]
     b.stop("gateway"), b.stop("headend")
     ours = b.rows("gateway.db", "SELECT count(*) FROM record WHERE stream = 2")[0][0]
+    alarms = [r for r in b.rows("gateway.db", "SELECT bytes FROM record WHERE stream = 1")
+              if fields(r[0])[1] == [510]]
+    assert 1 <= len(alarms) <= 9, "SIGNATURE_BAD once an hour, and once a start"
     theirs = b.rows("headend.db", "SELECT count(*) FROM record WHERE stream = 4")[0][0]
     assert ours == theirs == heads, (ours, theirs, heads)
     print(f"{len(spoiled)} spoiled orders refused, {heads} results at the cloud end")
