@@ -152,6 +152,11 @@ void link_close(struct link *link) {
     mqtt_stop(link->mqtt, GOODBYE_MS);
 }
 
+void link_hurry(struct link *link, int64_t ms) {
+    const int64_t until_ms = clock_mono_ms(&link->clock) + ms;
+    link->until_ms = until_ms < link->until_ms ? until_ms : link->until_ms;
+}
+
 bool link_was_up(const struct link *link) {
     return link->was_up;
 }

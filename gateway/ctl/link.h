@@ -40,6 +40,9 @@ MUST_CHECK enum link_answer link_next(struct link *link, struct link_message *ou
  * does. payload is copied. For what may come twice. */
 void link_say(struct link *link, const char *leaf, const uint8_t *payload, size_t len);
 
+/* Time is up in at most so long. */
+void link_hurry(struct link *link, int64_t ms);
+
 /* Was the broker ever reached? */
 bool link_was_up(const struct link *link);
 

@@ -15,6 +15,7 @@
 
 enum {
     WAIT_MS = 30000,
+    REFUSED_MS = 2000,
     TRIES_MAX = 3,
     ERROR_MAX = 200,
     HASH_TEXT_MAX = 2 * WIRE_HASH_BYTES + 1
@@ -32,6 +33,7 @@ struct sending {
     bool has_key;
     bool is_sent;
     bool is_offline; /* as the gateway's state says */
+    bool is_refused; /* the gateway did not believe somebody with our key; result says it */
     int tries;
     struct wire_result result;
     uint8_t payload[WIRE_MESSAGE_MAX];
@@ -179,13 +181,20 @@ static void hear_birth(struct sending *sending, const struct link_message *messa
     }
 }
 
-/* Ours by its id; or nobody's, when the gateway could not even believe who had sent it. */
-static bool is_for_us(const struct sending *sending, const struct wire_result *result) {
-    if (result->has_order_id) {
-        return memcmp(result->order_id, sending->order->order_id, WIRE_ORDER_ID_BYTES) == 0;
+static bool is_ours(const struct sending *sending, const struct wire_result *result) {
+    return result->has_order_id &&
+           memcmp(result->order_id, sending->order->order_id, WIRE_ORDER_ID_BYTES) == 0;
+}
+
+/* The gateway does not believe somebody who claims our key: us, most likely. But who plays
+ * with the line may be meant as well, so that our own result is waited for a little longer. */
+static void note_refusal(struct sending *sending, const struct wire_result *result) {
+    if (sending->is_sent && !result->has_order_id && result->code == WIRE_BAD_SIGNATURE &&
+        result->key_id == sending->secret.key_id && !sending->is_refused) {
+        sending->is_refused = true;
+        sending->result = *result;
+        link_hurry(sending->link, REFUSED_MS);
     }
-    return sending->is_sent && result->key_id == sending->secret.key_id &&
-           result->code != WIRE_OK;
 }
 
 /* Is it the result, signed by the gateway? Then it is kept. */
@@ -202,8 +211,11 @@ static bool take_result(struct sending *sending, const uint8_t *bytes, size_t le
     }
     /* it lies in the scratch, which decoding it would overwrite */
     memcpy(payload, opened.payload, opened.payload_len);
-    if (wire_result_decode(payload, opened.payload_len, &sending->inner, &result) != GW_OK ||
-        !is_for_us(sending, &result)) {
+    if (wire_result_decode(payload, opened.payload_len, &sending->inner, &result) != GW_OK) {
+        return false;
+    }
+    if (!is_ours(sending, &result)) {
+        note_refusal(sending, &result);
         return false;
     }
     sending->result = result;
@@ -401,6 +413,9 @@ static enum gw_exit exchange(struct sending *sending) {
             counter_keep(&sending->counter, sending->result.order_highest + 1);
             return print_result(sending);
         }
+    }
+    if (sending->is_refused) {
+        return print_result(sending);
     }
     if (sending->is_sent && !sending->options->seq) {
         counter_keep(&sending->counter, sending->order->seq + 1);

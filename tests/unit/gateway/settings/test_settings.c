@@ -230,6 +230,17 @@ Settings_Test(every_relative_path_is_meant_from_where_the_file_stands) {
     check_beside(settings->socket, "door");
 }
 
+Settings_Test(the_gateways_own_key_stands_beside_its_database_unless_told_otherwise) {
+    cr_assert_eq(load_lines(), GW_OK, "%s", said());
+    cr_assert_str_eq(settings->signing_key, "/tmp/x/metergate.db.key");
+    cr_assert_eq(settings->order_max_micro, 0);
+    lines[5] = "  signing_key: own.key";
+    lines[13] = "  order_max: 500.25";
+    cr_assert_eq(load_lines(), GW_OK, "%s", said());
+    check_beside(settings->signing_key, "own.key");
+    cr_assert_eq(settings->order_max_micro, 500250000);
+}
+
 Settings_Test(a_path_that_gets_too_long_by_its_folder_is_refused_and_not_cut) {
     char line[120] = "  socket: ";
     memset(line + strlen(line), 's', 99);
