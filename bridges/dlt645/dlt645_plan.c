@@ -200,8 +200,18 @@ static void read_serial(struct plan *plan, struct exchange *out) {
     struct dlt645_progress *progress = dlt645_progress_of(plan);
     const bool is_1997 = dlt645_model_edition(plan->model) == DLT645_1997;
     progress->asked = DLT645_AT_SERIAL;
+    progress->has_closed = progress->has_asked;
     progress->has_asked = true;
     dlt645_read(plan, is_1997 ? DLT645_DI_METER_NUMBER_1997 : DLT645_DI_METER_NUMBER, out);
+}
+
+/* The points lie between two numbers: the same meter gave them all. */
+static enum bridge_status finish(struct plan *plan, struct exchange *out) {
+    if (!plan->model->has_serial || dlt645_progress_of(plan)->has_closed) {
+        return BRIDGE_DONE;
+    }
+    read_serial(plan, out);
+    return BRIDGE_OK;
 }
 
 enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan *plan,
@@ -222,7 +232,7 @@ enum bridge_status dlt645_plan_next(struct bridge_session *session, struct plan 
             return BRIDGE_OK;
         }
         if (!next_read(ours, plan, &di)) {
-            return BRIDGE_DONE;
+            return finish(plan, out);
         }
         dlt645_read(plan, di, out);
         return BRIDGE_OK;
@@ -263,9 +273,10 @@ static void take_serial(struct plan *plan, const uint8_t *data, size_t len) {
         dlt645_progress_of(plan)->stage = DLT645_AT_END;
         return;
     }
+    const bool is_same = plan->serials_read == 0 || strcmp(plan->serial, number->text) == 0;
     (void)strcpy(plan->serial, number->text);
     plan->serials_read++;
-    plan->is_identified = true;
+    plan->is_identified = is_same;
 }
 
 /* The value of a point in micro-units; the bits of a word as its number. */
@@ -308,6 +319,7 @@ static void take_points(struct plan *plan, const uint8_t *data, size_t len,
                         struct samples *out) {
     const struct dlt645_progress *progress = dlt645_progress_of(plan);
     struct dlt645_values values;
+    plan->is_identified &= !plan->model->has_serial;
     dlt645_values_decode(dlt645_model_edition(plan->model), progress->di, data, len, true,
                          &values);
     take_words(plan, &values);
@@ -441,6 +453,14 @@ enum bridge_status dlt645_plan_take(struct bridge_session *session, struct plan 
     return take_data(ours, plan, dlt645_ask_of(exchange), &frame, out);
 }
 
+/* The number that was asked for last has not come. */
+static void forget_serial(struct dlt645_progress *progress) {
+    if (progress->asked == DLT645_AT_SERIAL) {
+        progress->has_asked = progress->has_closed;
+        progress->has_closed = false;
+    }
+}
+
 /* A read does no harm a second time. A meter that has not answered at all in this poll would
  * cost the line another timeout and its rest. */
 bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
@@ -456,7 +476,7 @@ bool dlt645_plan_missed(struct bridge_session *session, struct plan *plan,
     }
     progress->retries++;
     progress->stage = progress->asked;
-    progress->has_asked &= progress->asked != DLT645_AT_SERIAL;
-    progress->next = is_poll ? progress->first : progress->next;
+    forget_serial(progress);
+    progress->next = progress->asked == DLT645_AT_POINTS ? progress->first : progress->next;
     return true;
 }

@@ -30,7 +30,7 @@ enum {
 
 enum dlt645_stage {
     DLT645_AT_POINTS,
-    DLT645_AT_SERIAL, /* before the points, where the meter is known by it */
+    DLT645_AT_SERIAL, /* before and behind the points, where the meter is known by it */
     /* a relay action */
     DLT645_AT_ORDER_TIME,
     DLT645_AT_ORDER_DATE,
@@ -63,7 +63,8 @@ struct dlt645_progress {
     uint8_t seq;        /* of the frame that follows; 0 = none does */
     uint8_t retries;    /* used for the request before */
     bool has_answered;  /* in this plan */
-    bool has_asked;     /* for the meter's number */
+    bool has_asked;     /* for the meter's number ... */
+    bool has_closed;    /* ... and again, behind the points */
     bool is_block;      /* the last request was for a block of points */
     uint32_t di;        /* of the last read */
     uint32_t parameter; /* that is written ... */

@@ -12,13 +12,15 @@ class Storm(Building):
     """meters: name -> (model, address, keys of simulation), the same on each bus; on bus n it is
     called n-NAME, and {n} in address and keys is the bus's number."""
 
-    def __init__(self, meters, buses, hurry, **settings):
+    def __init__(self, meters, buses, hurry, models, **settings):
         self.places = {f"{n}-{name}": (f"riser-{n}", model, address.replace("{n}", str(n)),
                                        more.replace("{n}", str(n)))
                        for n in range(buses) for name, (model, address, more) in meters.items()}
         super().__init__(speed=0, buses=[], **settings)
         for path in self.models.glob(f"{hurry}*.yaml"):
             path.write_text(path.read_text().replace("line: 2400:8E1", "line: 9600:8E1"))
+        for name, (model, keys) in models.items():
+            (self.models / f"{name}.yaml").write_text((self.models / f"{model}.yaml").read_text() + keys + "\n")
         self.buses = [(f"riser-{n}", self.dir / f"bus{n}",
                        [(name, model, address) for name, (bus, model, address, _) in self.places.items()
                         if bus == f"riser-{n}"]) for n in range(buses)]
@@ -76,15 +78,16 @@ class Storm(Building):
         return readings, registers, wrong, crossed
 
 
-def storm(meters, faults, few, hurry="-", **settings):
+def storm(meters, faults, few, hurry="-", models=None, **settings):
     """The whole story; METERGATE_FAULTS answers are disturbed, or as many as few says, and then
-    meters whose model begins with hurry talk at 9600 baud, where they would at 2400."""
+    meters whose model begins with hurry talk at 9600 baud, where they would at 2400. models: of
+    this test: name -> (a shipped one, further keys)."""
     hurry = "-" if "METERGATE_FAULTS" in os.environ else hurry
     wanted = int(os.environ.get("METERGATE_FAULTS", str(few)))
     buses = int(os.environ.get("METERGATE_BUSES", "4"))
     seed = int(os.environ.get("METERGATE_SEED", str(random.randrange(1 << 30))))
     print(f"seed {seed}", flush=True)
-    with Storm(meters, buses, hurry, **settings) as b:
+    with Storm(meters, buses, hurry, models or {}, **settings) as b:
         b.start_sim()
         truth = {name: b.control({"values": name})["values"] for name in b.places}
         b.start_gateway()

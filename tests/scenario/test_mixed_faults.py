@@ -11,7 +11,7 @@ METERS = {
     "flat-3": ("eastron-sdm120", "3", ""),
     "shop-1": ("generic-dlt645-2007-1ph-prepaid", "26030551000{n}", ""),
     "shop-2": ("generic-dlt645-1997-1ph", "26030551001{n}", ""),
-    "shop-3": ("generic-dlt645-2007-1ph", "19970000001{n}", ""),
+    "shop-3": ("numbered", "19970000001{n}", "serial: 20260000001{n}"),
     "cold-1": ("generic-cjt188-water-valve", "0000002417056{n}", ""),
     "cold-2": ("generic-cjt188-water", "0000002417057{n}", "order: little"),
     "heat-1": ("generic-cjt188-heat", "25-2010031824191{n}", "order: little, no_ser: true"),
@@ -33,7 +33,8 @@ KNOWN = [("swap-serial", lambda dice: {"energy": 77}, 2), ("merge", lambda dice:
 
 
 def faults(model):
-    return FAULTS + (KNOWN if model == "acrel-ddsy1352" else [])
+    return FAULTS + (KNOWN if model in ("acrel-ddsy1352", "numbered") else [])
 
 
-storm(METERS, faults, few=40, hurry="generic-dlt645", baud=None, timeout=f"{TIMEOUT_MS}ms", period="1s")
+storm(METERS, faults, few=40, hurry="generic-dlt645",
+      models={"numbered": ("generic-dlt645-2007-1ph", "serial: meter_number")}, baud=None, timeout=f"{TIMEOUT_MS}ms", period="1s")

@@ -391,7 +391,28 @@ Test(dlt645_plan, a_meter_may_be_known_by_its_number) {
     answered(&rig, 0x91, "00 00 01 00 56 34 12 00");
     cr_expect_eq(rig.samples.count, 1);
     cr_expect_str_eq(rig.plan.serial, "123456789012", "the address is another number");
-    cr_expect_eq(rig.plan.serials_read, 1);
+    cr_expect_not(rig.plan.is_identified, "another one may stand there by now");
+    asked(&rig, ASK_NUMBER);
+    answered(&rig, 0x91, "02 04 00 04 12 90 78 56 34 12");
+    cr_expect_eq(rig.plan.serials_read, 2);
+    cr_expect(rig.plan.is_identified);
+    done(&rig);
+    rig_close(&rig);
+}
+
+Test(dlt645_plan, another_number_behind_the_points_is_another_meter) {
+    struct rig rig;
+    rig_open(&rig, NUMBERED, TOTAL);
+    asked(&rig, ASK_NUMBER);
+    answered(&rig, 0x91, "02 04 00 04 12 90 78 56 34 12");
+    asked(&rig, 0x11, "00 00 01 00");
+    answered(&rig, 0x91, "00 00 01 00 56 34 12 00");
+    asked(&rig, ASK_NUMBER);
+    cr_expect(silent(&rig), "it is asked for again");
+    asked(&rig, ASK_NUMBER);
+    answered(&rig, 0x91, "02 04 00 04 13 90 78 56 34 12");
+    cr_expect_str_eq(rig.plan.serial, "123456789013");
+    cr_expect_not(rig.plan.is_identified);
     done(&rig);
     rig_close(&rig);
 }
