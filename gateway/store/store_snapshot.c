@@ -22,6 +22,7 @@ struct store_snapshot {
     bool is_made;
     bool is_whole;
     char path[PATH_BYTES];
+    char part[PATH_BYTES]; /* its name until it is whole */
 };
 
 static enum gw_status refuse(char *error, enum gw_status status, const char *path,
@@ -32,15 +33,17 @@ static enum gw_status refuse(char *error, enum gw_status status, const char *pat
 
 /* --- beginning --------------------------------------------------------------------------- */
 
+/* A part that a gateway left behind when it was killed is of no use. */
 static enum gw_status make_file(struct store_snapshot *snapshot, char *error) {
-    snapshot->fd = open(snapshot->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    snapshot->is_made = snapshot->fd >= 0;
-    if (!snapshot->is_made) {
-        const int cause = errno;
-        return refuse(error, cause == EEXIST ? GW_EEXISTS : GW_EPERMISSION, snapshot->path,
-                      strerrordesc_np(cause));
+    if (access(snapshot->path, F_OK) == 0) {
+        return refuse(error, GW_EEXISTS, snapshot->path, strerrordesc_np(EEXIST));
     }
-    return GW_OK;
+    (void)unlink(snapshot->part);
+    snapshot->fd = open(snapshot->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    snapshot->is_made = snapshot->fd >= 0;
+    return snapshot->is_made
+               ? GW_OK
+               : refuse(error, GW_EPERMISSION, snapshot->path, strerrordesc_np(errno));
 }
 
 /* The gateway itself must not run short of room by it. */
@@ -67,7 +70,7 @@ static enum gw_status check_room(struct store *store, const struct store_snapsho
 static enum gw_status open_backup(struct store *store, struct store_snapshot *snapshot,
                                   char *error) {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    if (sqlite3_open_v2(snapshot->path, &snapshot->to, flags, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(snapshot->part, &snapshot->to, flags, NULL) != SQLITE_OK ||
         sqlite3_exec(snapshot->to,
                      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF;"
                      "PRAGMA synchronous=OFF; PRAGMA cache_size=-512",
@@ -82,7 +85,7 @@ static enum gw_status open_backup(struct store *store, struct store_snapshot *sn
 
 enum gw_status store_snapshot_begin(struct store *store, const char *path,
                                     struct store_snapshot **out, char *error) {
-    if (strlen(path) >= PATH_BYTES) {
+    if (strlen(path) + sizeof ".part" > PATH_BYTES) {
         return refuse(error, GW_EINVALID, path, "the path is too long");
     }
     struct store_snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -90,6 +93,7 @@ enum gw_status store_snapshot_begin(struct store *store, const char *path,
         return refuse(error, GW_ENOMEM, path, "out of memory");
     }
     (void)snprintf(snapshot->path, sizeof snapshot->path, "%s", path);
+    (void)snprintf(snapshot->part, sizeof snapshot->part, "%s.part", path);
     enum gw_status status = make_file(snapshot, error);
     status = status == GW_OK ? check_room(store, snapshot, error) : status;
     status = status == GW_OK ? open_backup(store, snapshot, error) : status;
@@ -133,11 +137,14 @@ static enum gw_status finish(struct store_snapshot *snapshot, char *error) {
         code = sqlite3_close(snapshot->to);
         snapshot->to = code == SQLITE_OK ? NULL : snapshot->to;
     }
-    if (code != SQLITE_OK || fsync(snapshot->fd) != 0 || !sync_folder(snapshot->path)) {
+    if (code != SQLITE_OK || fsync(snapshot->fd) != 0 ||
+        renameat2(AT_FDCWD, snapshot->part, AT_FDCWD, snapshot->path, RENAME_NOREPLACE) != 0) {
         return refuse(error, GW_ESTORAGE, snapshot->path, "it cannot be finished");
     }
     snapshot->is_whole = true;
-    return GW_OK;
+    return sync_folder(snapshot->path)
+               ? GW_OK
+               : refuse(error, GW_ESTORAGE, snapshot->path, "its folder cannot be synced");
 }
 
 enum gw_status store_snapshot_step(struct store_snapshot *snapshot, bool *is_done,
@@ -167,7 +174,7 @@ void store_snapshot_end(struct store_snapshot *snapshot) {
         (void)close(snapshot->fd);
     }
     if (snapshot->is_made && !snapshot->is_whole) {
-        (void)unlink(snapshot->path);
+        (void)unlink(snapshot->part);
     }
     free(snapshot);
 }

@@ -2,7 +2,8 @@
 /*
  * A copy of the whole store while it goes on being written: page by page, in steps between
  * transactions. What is committed meanwhile is in the copy too, so that it is the store as of
- * its last step. The copy is a file of its own that needs no other beside it.
+ * its last step. The copy is a file of its own that needs no other beside it; until it is whole
+ * its name ends in .part, and nothing has the name that was asked for.
  */
 #ifndef GATEWAY_STORE_STORE_SNAPSHOT_H
 #define GATEWAY_STORE_STORE_SNAPSHOT_H

@@ -16,6 +16,7 @@ static const int64_t NOW_MS = 1767225600000; /* 2026-01-01 00:00 UTC */
 
 static char dir[TEMP_PATH_MAX];
 static char copy_path[TEMP_PATH_MAX];
+static char part[TEMP_PATH_MAX];
 static struct store_config config;
 static struct driven_clock driven;
 static struct store *store;
@@ -26,6 +27,7 @@ static void set_up(void) {
     config = (struct store_config){.readings_max = 1000000};
     temp_path(dir, "metergate.db", config.path);
     temp_path(dir, "copy.db", copy_path);
+    temp_path(dir, "copy.db.part", part);
     driven_clock_init(&driven, NOW_MS);
     cr_assert_eq(store_open(&config, &driven.clock, &store, error), GW_OK, "%s", error);
 }
@@ -142,10 +144,43 @@ Test(store_snapshot, what_is_not_whole_is_removed) {
     cr_assert_eq(store_snapshot_begin(store, copy_path, &snapshot, error), GW_OK);
     cr_assert_eq(store_snapshot_step(snapshot, &is_done, error), GW_OK);
     cr_assert_not(is_done);
-    cr_assert_eq(access(copy_path, F_OK), 0);
+    cr_assert_neq(access(copy_path, F_OK), 0);
+    cr_assert_eq(access(part, F_OK), 0);
     store_snapshot_end(snapshot);
     cr_assert_neq(access(copy_path, F_OK), 0);
+    cr_assert_neq(access(part, F_OK), 0);
     put(1);
+}
+
+Test(store_snapshot, what_a_killed_gateway_left_of_one_is_in_nobodys_way) {
+    struct store_snapshot *snapshot = NULL;
+    bool is_done = false;
+    put(10);
+    temp_write(part, "half", 4, 0600);
+    cr_assert_eq(store_snapshot_begin(store, copy_path, &snapshot, error), GW_OK, "%s", error);
+    while (!is_done) {
+        cr_assert_eq(store_snapshot_step(snapshot, &is_done, error), GW_OK);
+    }
+    store_snapshot_end(snapshot);
+    cr_assert_neq(access(part, F_OK), 0);
+    check_copy();
+}
+
+Test(store_snapshot, a_file_that_appears_meanwhile_stays_as_it_is) {
+    struct store_snapshot *snapshot = NULL;
+    bool is_done = false;
+    char text[8] = "";
+    put(10);
+    cr_assert_eq(store_snapshot_begin(store, copy_path, &snapshot, error), GW_OK);
+    temp_write(copy_path, "mine", 4, 0600);
+    enum gw_status status = GW_OK;
+    while (status == GW_OK && !is_done) {
+        status = store_snapshot_step(snapshot, &is_done, error);
+    }
+    cr_assert_eq(status, GW_ESTORAGE);
+    store_snapshot_end(snapshot);
+    cr_assert_neq(access(part, F_OK), 0);
+    cr_assert_eq(temp_read(copy_path, text, sizeof text), 4);
 }
 
 Test(store_snapshot, a_file_that_is_there_stays_as_it_is) {
