@@ -153,7 +153,8 @@ static json_t *describe_records(const struct hub *hub) {
 }
 
 static json_t *describe_orders(const struct hub *hub) {
-    const struct orders_counts *counts = orders_counts(hub->downlink);
+    const struct orders_counts none = {0}; /* asked before it is open */
+    const struct orders_counts *counts = hub->downlink ? orders_counts(hub->downlink) : &none;
     json_t *out = json_object();
     json_object_set_new(out, "applied", integer(counts->applied));
     json_object_set_new(out, "refused", integer(counts->refused));
