@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/ctl/show.h"
+#include "gateway/ctl/show_result.h"
 
 struct ear *ear_new(const char *operator_id, bool as_json) {
     struct ear *ear = calloc(1, sizeof *ear);
@@ -56,14 +57,31 @@ static void hear_record(struct ear *ear, const struct link_message *message) {
     }
 }
 
+/* What stands in the seal of a result; who watches has no key to verify it by. */
+static enum gw_status open_result(struct ear *ear, const uint8_t *bytes, size_t len,
+                                  struct wire_result *out) {
+    uint8_t payload[WIRE_RESULT_MAX];
+    struct wire_signed sealed;
+    const enum gw_status status = wire_signed_decode(bytes, len, &ear->event_scratch, &sealed);
+    if (status != GW_OK || sealed.payload_len > sizeof payload) {
+        return status == GW_OK ? GW_ETOOLONG : status;
+    }
+    memcpy(payload, sealed.payload, sealed.payload_len);
+    return wire_result_decode(payload, sealed.payload_len, &ear->event_scratch, out);
+}
+
 static void hear_one(struct ear *ear, const struct wire_records *records, size_t i) {
     struct wire_event event;
+    struct wire_result result;
     const uint8_t *bytes = records->records[i].bytes;
     const size_t len = records->records[i].len;
     const uint64_t seq = records->first_seq + i;
     if (records->stream == WIRE_EVENTS &&
         wire_event_decode(bytes, len, &ear->event_scratch, &event) == GW_OK) {
         show_event(&records->sender, seq, &event, ear->as_json);
+    } else if (records->stream == WIRE_RESULTS &&
+               open_result(ear, bytes, len, &result) == GW_OK) {
+        show_result(&records->sender, seq, &result, ear->as_json);
     } else {
         show_record(&records->sender, records->stream, seq, len, ear->as_json);
     }

@@ -11,15 +11,10 @@
 #include "gateway/ctl/counter.h"
 #include "gateway/ctl/link.h"
 #include "gateway/ctl/show.h"
+#include "gateway/ctl/show_result.h"
 #include "gateway/sync/seal.h"
 
-enum {
-    WAIT_MS = 30000,
-    REFUSED_MS = 2000,
-    TRIES_MAX = 3,
-    ERROR_MAX = 200,
-    HASH_TEXT_MAX = 2 * WIRE_HASH_BYTES + 1
-};
+enum { WAIT_MS = 30000, REFUSED_MS = 2000, TRIES_MAX = 3, ERROR_MAX = 200 };
 
 /* What is known so far, and what was sent. */
 struct sending {
@@ -253,69 +248,19 @@ static bool hear(struct sending *sending, const struct link_message *message) {
 
 /* --- telling ----------------------------------------------------------------------------- */
 
-static void put_hex(const uint8_t *bytes, size_t len, char *text) {
-    (void)sodium_bin2hex(text, 2 * len + 1, bytes, len);
-}
-
-static void print_json(const struct sending *sending, const char *id, const char *balance) {
-    const struct wire_result *result = &sending->result;
-    char hash[HASH_TEXT_MAX];
-    put_hex(result->chain_head, sizeof result->chain_head, hash);
-    json_t *object =
-        json_pack("{s:s, s:s, s:I, s:I, s:I}", "order_id", id, "code",
-                  wire_code_text(result->code), "seq", (json_int_t)sending->order->seq,
-                  "key_id", (json_int_t)result->key_id, "at_ms", (json_int_t)result->at_ms);
-    const struct {
-        bool is_there;
-        const char *name;
-        json_t *value;
-    } rows[] = {
-        {result->has_balance, "balance", json_string(balance)},
-        {result->has_ledger, "ledger_seq", json_integer((json_int_t)result->ledger_seq)},
-        {result->has_ledger, "chain_head", json_string(hash)},
-        {result->has_revision, "revision", json_integer((json_int_t)result->in_force_revision)},
-        {*result->detail != '\0', "detail", json_string(result->detail)},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].is_there) {
-            (void)json_object_set(object, rows[i].name, rows[i].value);
-        }
-        json_decref(rows[i].value);
-    }
-    show_json(object);
-}
-
-static void print_text(const struct sending *sending, const char *id, const char *balance) {
-    const struct wire_result *result = &sending->result;
-    (void)printf("%s", wire_code_text(result->code));
-    if (result->has_balance) {
-        (void)printf(" balance=%s", balance);
-    }
-    if (result->has_revision) {
-        (void)printf(" revision=%" PRId64, result->in_force_revision);
-    }
-    if (result->has_ledger) {
-        (void)printf(" ledger=%" PRIu64, result->ledger_seq);
-    }
-    (void)printf(" order=%s", id);
-    if (*result->detail) {
-        (void)printf(": %s", result->detail);
-    }
-    (void)printf("\n");
-}
-
 static enum gw_exit print_result(const struct sending *sending) {
-    const enum wire_code code = sending->result.code;
-    char id[WIRE_ORDER_TEXT_MAX];
-    char balance[DECIMAL_TEXT_MAX];
-    wire_order_id_format(sending->order->order_id, id);
-    decimal_format(sending->result.balance_micro, balance);
+    struct wire_result result = sending->result;
+    result.has_order_id = true; /* also of a refusal that named none */
+    memcpy(result.order_id, sending->order->order_id, sizeof result.order_id);
     if (sending->options->json) {
-        print_json(sending, id, balance);
+        json_t *object = show_result_json(&result);
+        (void)json_object_set_new(object, "seq", json_integer((json_int_t)sending->order->seq));
+        show_json(object);
     } else {
-        print_text(sending, id, balance);
+        show_result_text(&result);
     }
-    return code == WIRE_OK || code == WIRE_DUPLICATE ? GW_EXIT_OK : GW_EXIT_FAILED;
+    return result.code == WIRE_OK || result.code == WIRE_DUPLICATE ? GW_EXIT_OK
+                                                                   : GW_EXIT_FAILED;
 }
 
 /* Why there is no result. */
