@@ -10,14 +10,14 @@ from building import Building, wait_for
 # an Itron BM +m; the simulator puts in its own readings
 ITRON = ("683c3c680808727803491177040e160a0000000c7878034911041331d40000426c0000441300000000046d0b0bcd13"
          "0227000009fd0e0209fd0f060f00017513d316")
-# model, address, keys of simulation
+# model, address, keys of simulation; the next number is that of the other meter in merge and swap-serial
 METERS = {
-    "bath-1": ("itron-bm-plus-m", "1", f"serial: 11490378, telegram: {ITRON}"),
+    "bath-1": ("itron-bm-plus-m", "1", f"serial: 11490376, telegram: {ITRON}"),
     "bath-2": ("itron-bm-plus-m", "11490379.ACW.14.22", f"telegram: {ITRON}"),
-    "cold-1": ("generic-mbus-water", "55550001", "telegrams: 3"),
+    "cold-1": ("generic-mbus-water", "55550004", "telegrams: 3"),
     "cold-2": ("generic-mbus-water", "55550002", "telegrams: 2"),
     "cold-3": ("generic-mbus-water", "5555000A.ELS.7.7", ""),
-    "heat-1": ("generic-mbus-heat", "7", "serial: 70000007, telegrams: 4"),
+    "heat-1": ("generic-mbus-heat", "7", "serial: 70000005, telegrams: 4"),
     "heat-2": ("generic-mbus-heat", "70000008", ""),
     "flat-1": ("generic-mbus-electricity", "9", "serial: 90000009"),
     "gas-1": ("generic-mbus-gas", "250", "serial: 30000250"),
