@@ -7,7 +7,7 @@
 
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
-#include "gateway/billing/billing_inside.h"
+#include "gateway/billing/billing_watch.h"
 
 enum { REPLAY_STEP = 500 };
 
@@ -15,9 +15,12 @@ enum { REPLAY_STEP = 500 };
 
 const char *billing_news_text(enum billing_news_kind kind) {
     static const char *const texts[] = {
-        [BILLING_JUMP] = "IMPLAUSIBLE_JUMP", [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
-        [BILLING_ROLLOVER] = "ROLLOVER",     [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
-        [BILLING_SAFE_MODE] = "SAFE_MODE",   [BILLING_UNRATED] = "UNRATED"};
+        [BILLING_JUMP] = "IMPLAUSIBLE_JUMP",  [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
+        [BILLING_ROLLOVER] = "ROLLOVER",      [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
+        [BILLING_SAFE_MODE] = "SAFE_MODE",    [BILLING_UNRATED] = "UNRATED",
+        [BILLING_MONTH] = "MONTH_OVER_MONTH", [BILLING_SPIKE] = "SPIKE",
+        [BILLING_NIGHT_FLOW] = "NIGHT_FLOW",  [BILLING_NO_USE] = "NO_USE",
+        [BILLING_VACANT_USE] = "VACANT_USE"};
     return texts[kind];
 }
 
@@ -48,7 +51,8 @@ static enum gw_status write_entry(struct billing *billing, const struct entry *e
     assert(status == GW_OK); /* account_apply has accepted it */
     status = store_put_record(billing->store, STORE_LEDGER, billing->bytes, len,
                               &billing->written_seq);
-    return status == GW_OK ? billing_count_usage(billing, entry) : status;
+    status = status == GW_OK ? billing_count_usage(billing, entry) : status;
+    return status == GW_OK ? billing_watch_entry(billing, entry) : status;
 }
 
 static enum gw_status write_account(struct billing *billing, const struct account *account) {

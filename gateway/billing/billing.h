@@ -33,17 +33,28 @@ enum billing_news_kind {
     BILLING_ROLLOVER,
     BILLING_NEGATIVE,  /* a reversal took the balance below zero */
     BILLING_SAFE_MODE, /* no money is posted any more */
-    BILLING_UNRATED    /* no tariff or price: what is used waits for one */
+    BILLING_UNRATED,   /* no tariff or price: what is used waits for one */
+    /* usage (usage_watch.h); values: used, limit, nights or days in a row */
+    BILLING_MONTH,
+    BILLING_SPIKE,
+    BILLING_NIGHT_FLOW,
+    BILLING_NO_USE,
+    BILLING_VACANT_USE
 };
 /* "IMPLAUSIBLE_JUMP": the name of its event. */
 const char *billing_news_text(enum billing_news_kind kind);
+
+enum { BILLING_NEWS_VALUES = 3 };
 
 struct billing_news {
     enum billing_news_kind kind;
     const char *account;          /* NULL: none */
     const char *meter;            /* NULL: none */
     struct meter_reading reading; /* the evidence, of a meter's news */
-    const char *why;              /* a sentence; NULL: the kind says it */
+    bool is_over;                 /* what was said before is so no more */
+    size_t value_count;           /* 0: the reading says it */
+    int64_t values[BILLING_NEWS_VALUES];
+    const char *why; /* a sentence; NULL: the kind says it */
 };
 
 struct billing_config {

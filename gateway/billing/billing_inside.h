@@ -23,6 +23,7 @@ struct billing_meter {
     uint8_t clock_quality;
     uint64_t latest_seq;
     enum meter_verdict told; /* the alert that was given for it last */
+    int64_t watched_ms;      /* its usage is watched up to here, at least; 0 = not known */
     size_t next_of_point;    /* index of the next payer of this point; NO_ROUTE: none */
     size_t account;          /* index */
 };

@@ -4,7 +4,7 @@
  */
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
-#include "gateway/billing/billing_inside.h"
+#include "gateway/billing/billing_watch.h"
 
 /* Times that nobody can vouch for have no bands, and a meter that says it is broken no use. */
 bool billing_is_trusted(const struct store_reading *reading) {
@@ -133,17 +133,21 @@ static enum gw_status give(struct billing *billing, struct billing_account *acco
                                         .seq = route->latest_seq};
     const enum gw_status status = billing_step(billing, account, &event, &verdict);
     note_rated(billing, account, route, verdict);
-    if (verdict == GW_OK) {
-        tell_alerts(billing, account, route);
+    if (verdict != GW_OK || status != GW_OK) {
+        return status;
     }
-    return status;
+    tell_alerts(billing, account, route);
+    return billing_watch_reading(billing, account, route);
 }
 
 /* The first reading of an account or of a meter in it; what is read again is none. */
 static enum gw_status begin(struct billing *billing, struct billing_account *account,
-                            const struct billing_meter *route) {
+                            struct billing_meter *route) {
     if (billing->is_replaying) {
         return GW_OK;
+    }
+    if (!account->account.is_open && account->account.tenancy > 0) {
+        return billing_watch_vacant(billing, account, route);
     }
     const enum gw_status status =
         billing_first_tenancy(billing, account, route->latest.at_ms, route->clock_quality);

@@ -41,6 +41,7 @@ void plan_resolve(struct billing_plan *plan, struct doc *doc, const struct site 
         check_twice(&resolver, i);
     }
     plan_resolve_zone(&resolver);
+    plan_check_alerts(&resolver);
     if (plan->account_count > 0) {
         plan_resolve_books(&resolver);
         plan_resolve_meters(&resolver);

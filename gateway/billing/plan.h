@@ -14,6 +14,7 @@
 #include "bridges/base/doc.h"
 #include "bridges/site.h"
 #include "gateway/core/account.h"
+#include "gateway/core/usage_watch.h"
 #include "gateway/tariffs/tariffs.h"
 
 enum {
@@ -70,6 +71,7 @@ struct billing_plan {
     struct zone_file *zone;           /* NULL: none is named */
     size_t day_count;
     struct marked_day days[TARIFFS_DAYS_MAX]; /* of all documents, rising */
+    struct usage_watch_policy alerts[ACCOUNT_UTILITIES];
     int64_t max_backdate_ms; /* how far back a document that came late may raise a price */
     size_t book_count;
     struct plan_book books[PLAN_BOOKS_MAX];
@@ -80,6 +82,9 @@ struct billing_plan {
 /* An element of the list "accounts". out is the plan, all zero at first but for the above. */
 extern const struct schema plan_account_schema;
 void plan_read_account(struct doc *doc, const doc_node *node, void *out);
+
+/* The section "alerts"; out is the plan's array of them. */
+extern const struct schema plan_alerts_schema;
 
 /*
  * Loads the zone and the tariff files and finds what each account and meter refers to. Adds

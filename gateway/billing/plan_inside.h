@@ -24,6 +24,9 @@ void plan_resolve_books(const struct plan_resolver *resolver);
 /* Registers, utilities and shares; books are known by then. */
 void plan_resolve_meters(const struct plan_resolver *resolver);
 
+/* Alerts that can be. */
+void plan_check_alerts(const struct plan_resolver *resolver);
+
 const char *plan_utility_text(enum tariff_utility utility);
 
 #endif

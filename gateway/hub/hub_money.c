@@ -19,14 +19,19 @@ static uint32_t code_of(enum billing_news_kind kind) {
                                      [BILLING_ROLLOVER] = WIRE_ROLLOVER,
                                      [BILLING_NEGATIVE] = WIRE_NEGATIVE_AFTER_REVERSAL,
                                      [BILLING_SAFE_MODE] = WIRE_SAFE_MODE,
-                                     [BILLING_UNRATED] = 0};
+                                     [BILLING_UNRATED] = 0,
+                                     [BILLING_MONTH] = WIRE_MONTH_OVER_MONTH,
+                                     [BILLING_SPIKE] = WIRE_SPIKE,
+                                     [BILLING_NIGHT_FLOW] = WIRE_NIGHT_FLOW,
+                                     [BILLING_NO_USE] = WIRE_NO_USE,
+                                     [BILLING_VACANT_USE] = WIRE_VACANT_USE};
     return codes[kind];
 }
 
 /* An event that cannot be stored fails the transaction that it belongs to. */
 static void on_news(void *context, const struct billing_news *news) {
     struct hub *hub = context;
-    struct wire_event event = {.code = code_of(news->kind)};
+    struct wire_event event = {.code = code_of(news->kind), .cleared = news->is_over};
     if (event.code == 0) {
         return;
     }
@@ -38,6 +43,10 @@ static void on_news(void *context, const struct billing_news *news) {
         event.at_ms = news->reading.at_ms;
         event.value_count = 1;
         event.values[0] = news->reading.register_micro;
+    }
+    if (news->value_count > 0) {
+        event.value_count = news->value_count;
+        memcpy(event.values, news->values, news->value_count * sizeof *news->values);
     }
     const enum gw_status status = hub_event(hub, &event);
     if (status != GW_OK) {

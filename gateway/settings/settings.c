@@ -129,6 +129,9 @@ static const struct field top_fields[] = {
     {"local", FIELD_MAP, 0, "", 0, 0, "on this machine", NULL, &local_schema, NULL},
     {"accounts", FIELD_LIST, 0, "", 0, PLAN_ACCOUNTS_MAX, "who pays for which meter", NULL,
      &plan_account_schema, read_account},
+    {"alerts", FIELD_MAP, offsetof(struct settings, plan.alerts), "", 0, 0,
+     "usage that someone should know of, by utility; 0 = never", NULL, &plan_alerts_schema,
+     NULL},
 };
 static const struct schema top_schema = {top_fields, COUNT(top_fields), &site_schema,
                                          offsetof(struct settings, site)};

@@ -224,7 +224,8 @@ enum store_space {
     STORE_ORDERS = 3,
     STORE_DOCUMENTS = 4,
     STORE_BILLING = 10,
-    STORE_USAGE = 11
+    STORE_USAGE = 11,
+    STORE_WATCH = 12
 };
 
 enum { STORE_BLOB_MAX = 64 * 1024 };

@@ -622,3 +622,47 @@ Settings_Test(the_reference_names_the_keys_of_list_elements_too) {
         cr_assert(strstr(printed, word), "%s\n%s", names[i], printed);
     }
 }
+
+/* --- usage ------------------------------------------------------------------------------- */
+
+#define cr_same(member)                                                                        \
+    cr_assert_eq(alerts->member, usual.member, #member " of %s", names[utility])
+
+Settings_Test(alerts_that_are_not_mentioned_are_the_usual_ones) {
+    static const char *const names[] = {"electricity", "water", "gas", "heat"};
+    lines[25] = "alerts:";
+    lines[26] = "  gas: {spike_day: 5}";
+    cr_assert_eq(load_lines(), GW_OK, "%s", said());
+    for (int utility = TARIFF_ELECTRICITY; utility <= TARIFF_HEAT; utility++) {
+        struct usage_watch_policy usual = usage_watch_defaults((enum tariff_utility)utility);
+        const struct usage_watch_policy *alerts = &settings->plan.alerts[utility];
+        usual.spike_day_ppm = utility == TARIFF_GAS ? 5000000 : usual.spike_day_ppm;
+        cr_same(above_month);
+        cr_same(to_date_ppm);
+        cr_same(to_date_from);
+        cr_same(spike_hour_ppm);
+        cr_same(spike_hour_floor);
+        cr_same(spike_day_ppm);
+        cr_same(spike_day_floor);
+        cr_same(night_count);
+        cr_same(night_from_hour);
+        cr_same(night_to_hour);
+        cr_same(night_floor);
+        cr_same(no_use_days);
+        cr_same(no_use_floor);
+        cr_same(vacant_micro);
+        cr_same(hysteresis_ppm);
+    }
+}
+
+Settings_Test(alerts_that_cannot_be_are_refused) {
+    lines[25] = "alerts:";
+    lines[26] = "  water: {night_from: 5, night_to: 5}";
+    cr_assert_eq(load_lines(), GW_ECONFIG);
+    cr_assert(is_said(26, "water: night_from must be before"), "%s", said());
+    lines[26] = "  water: {spike_hour: -1}";
+    cr_assert_eq(load_lines(), GW_ECONFIG);
+    cr_assert(is_said(27, "spike_hour"), "%s", said());
+    lines[26] = "  water: {hysteresis: 1.1}";
+    cr_assert_eq(load_lines(), GW_ECONFIG);
+}
