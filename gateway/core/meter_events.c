@@ -95,8 +95,10 @@ static struct meter_state with_mismatch(struct meter_watch *watch,
     const bool differs = !is_as_ordered(watch, told);
     watch->differs_ms = watch->differs ? watch->differs_ms : now_ms;
     watch->differs = differs;
-    set_bit(&state, METER_RELAY_MISMATCH,
-            differs && now_ms - watch->differs_ms > METER_RELAY_LATE_MS);
+    const bool is_late = differs && now_ms - watch->differs_ms > METER_RELAY_LATE_MS;
+    if (is_late || !differs) { /* between the two it stays what it was */
+        set_bit(&state, METER_RELAY_MISMATCH, is_late);
+    }
     if (!meter_is(told, METER_RELAY_OPEN)) {
         set_bit(&state, METER_PERMITTED, false);
     }

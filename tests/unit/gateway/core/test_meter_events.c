@@ -141,6 +141,20 @@ Test(meter_events, a_permission_outlives_a_restart) {
     cr_expect_eq(meter_watch_take(&after, &open, 3600000, out), 0);
 }
 
+Test(meter_events, a_relay_that_still_differs_after_a_restart_is_told_no_second_time) {
+    static const struct meter_state stuck = {M(RELAY_OPEN) | M(RELAY_ORDERED_OPEN),
+                                             M(RELAY_ORDERED_OPEN)};
+    static const struct meter_state good = {M(RELAY_OPEN) | M(RELAY_ORDERED_OPEN), 0};
+    struct meter_event out[METER_EVENTS];
+    struct meter_watch watch;
+    meter_watch_init(&watch, M(RELAY_MISMATCH));
+    for (int64_t now_ms = 0; now_ms < 100000; now_ms += POLL_MS) {
+        cr_expect_eq(meter_watch_take(&watch, &stuck, now_ms, out), 0);
+    }
+    cr_assert_eq(meter_watch_take(&watch, &good, 100000, out), 1);
+    cr_expect_not(out[0].is_raised);
+}
+
 Test(meter_events, a_poll_that_tells_the_relay_alone_says_nothing_of_the_order) {
     static const struct meter_state alone = {M(RELAY_OPEN), M(RELAY_OPEN)};
     struct meter_event out[METER_EVENTS];
