@@ -23,6 +23,8 @@ enum {
     FIRST = 0,
     SECOND = 1,
     WATER = 2,
+    BOARD = 3,
+    METERS = 4,
     POLL_S = 10,
     SELDOM_S = 3600 /* where days pass */
 };
@@ -32,11 +34,16 @@ static char models[TEMP_PATH_MAX];
 static char site[SITE_MAX];
 static struct lab *lab;
 static char told[TOLD_MAX]; /* "+clock_wrong/0 -clock_wrong/0": as the hub has learnt it */
-static uint64_t was[3];
+static uint64_t was[METERS];
+static bool has_board; /* in this building */
 
-/* Two electricity meters and one for water on one pair of wires. */
+/* Two electricity meters, one for water and a relay board on one pair of wires. The gateway has
+ * the password of the second alone. */
 static void build(const char *keys, int period_s, const char *simulation) {
-    static const char passwords[] = "credentials: [{address: any, password: \"000000\"}]\n";
+    static const char passwords[] =
+        "credentials: [{address: \"151230011061\", password: \"000000\"}]\n";
+    static const char board[] =
+        "      - {id: board, model: generic-relay-fc05-feedback, address: 9, period: 10s}\n";
     char path[TEMP_PATH_MAX];
     temp_dir_make(dir);
     temp_path(dir, "passwords.yaml", path);
@@ -54,8 +61,8 @@ static void build(const char *keys, int period_s, const char *simulation) {
                    "      - {id: second, model: generic-dlt645-2007-1ph,"
                    " address: \"151230011061\", period: %ds}\n"
                    "      - {id: water, model: generic-cjt188-water-valve,"
-                   " address: \"00022026004140\", period: %ds}\n",
-                   keys, period_s, period_s, period_s);
+                   " address: \"00022026004140\", period: %ds}\n%s",
+                   keys, period_s, period_s, period_s, has_board ? board : "");
     const struct lab_config config = {.folder = dir,
                                       .models = models,
                                       .seed = 1,
@@ -66,7 +73,7 @@ static void build(const char *keys, int period_s, const char *simulation) {
     lab = calloc(1, sizeof *lab);
     cr_assert(lab_open(lab, &config), "%s", lab->error);
     told[0] = '\0';
-    was[FIRST] = was[SECOND] = was[WATER] = 0;
+    memset(was, 0, sizeof was);
 }
 
 static void finish(void) {
@@ -98,9 +105,9 @@ static void note(size_t meter) {
 static void run(int64_t seconds) {
     for (int64_t s = 0; s < seconds; s += 5) {
         cr_assert(lab_run(lab, lab->now_us + 5 * SECOND_US), "exit %d", lab->exit_code);
-        note(FIRST);
-        note(SECOND);
-        note(WATER);
+        for (size_t meter = 0; meter < bus()->site->meter_count; meter++) {
+            note(meter);
+        }
     }
 }
 
@@ -276,6 +283,23 @@ Test(lab_meters, a_restart_makes_no_second_broadcast_of_a_day, .fini = finish) {
     cr_expect(llabs(off_s(FIRST) - 100) <= 2, "%lld", (long long)off_s(FIRST));
 }
 
+/* What cannot be remembered is not done, and what cannot be told is told later. */
+Test(lab_meters, a_full_disk_holds_broadcasts_and_events_back, .fini = finish) {
+    build("writes: true", POLL_S,
+          "simulation:\n"
+          "  - {meter: first, clock: 28920}\n"
+          "  - {meter: second, clock: 28800}\n"
+          "  - {meter: water, clock: 28800}\n");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    lab->hub->settings->store.min_free_mib = INT64_C(1) << 30;
+    run(120);
+    cr_expect(llabs(off_s(FIRST) - 120) <= 2, "%lld", (long long)off_s(FIRST));
+    cr_expect_str_eq(stored(), "", "%s", stored());
+    lab->hub->settings->store.min_free_mib = 16;
+    run(60);
+    cr_expect_str_eq(stored(), "CLOCK_DRIFT first 120; ", "%s", stored());
+}
+
 /* --- the time of the meters --------------------------------------------------------------- */
 
 /* Starts with a machine whose clock shows this, and no time server. */
@@ -384,6 +408,28 @@ Test(lab_meters, a_relay_that_sticks_is_told_after_half_a_minute, .fini = finish
                  why);
     run(60);
     EXPECT_TOLD("+relay_mismatch/1 -relay_mismatch/1");
+}
+
+/* A board has no status word: the points of its model tell the same. Its output is off at the
+ * start, and somebody holds the contactor closed by hand. */
+Test(lab_meters, a_contactor_that_is_not_as_its_output_is_told_by_points, .fini = finish) {
+    uint64_t number;
+    const char *why = "";
+    has_board = true;
+    build("writes: true", POLL_S, "");
+    cr_assert_eq(lab_start_gateway(lab), GW_OK);
+    lab->is_synced = false;
+    run(25);
+    EXPECT_TOLD("");
+    cr_expect(meter_knows(&bus()->meters[BOARD].watch.state, METER_RELAY_OPEN));
+    run(35);
+    EXPECT_TOLD("+relay_mismatch/3");
+    cr_assert_eq(hub_order_relay(lab->hub, "board", RELAY_CLOSE, &number, &why), GW_OK, "%s",
+                 why);
+    run(30);
+    EXPECT_TOLD("+relay_mismatch/3 -relay_mismatch/3");
+    cr_expect_str_eq(stored(), "RELAY_MISMATCH board; RELAY_MISMATCH cleared board; ", "%s",
+                     stored());
 }
 
 Test(lab_meters, a_relay_that_waits_for_its_button_is_as_it_should_be, .fini = finish) {
