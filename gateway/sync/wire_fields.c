@@ -178,8 +178,9 @@ static bool is_printable(const char *text, size_t len) {
 }
 
 static void put_text(struct writer *out, const struct wire_field *field, const char *text) {
-    const size_t len = strnlen(text, field->size);
-    if (len == field->size || !is_printable(text, len)) {
+    const char *end = memchr(text, '\0', field->size);
+    const size_t len = end ? (size_t)(end - text) : 0;
+    if (!end || !is_printable(text, len)) {
         fail(out, GW_EINVALID);
     } else if (len > 0 || field->is_always) {
         put_run(out, field->number, text, len);
