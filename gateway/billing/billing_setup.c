@@ -2,6 +2,7 @@
 /*
  * From a plan to books, accounts and the way from a point's number to who pays for it.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,7 @@ static enum gw_status number_routes(struct billing *billing) {
     enum gw_status status = GW_OK;
     for (size_t i = 0; status == GW_OK && i < billing->route_count; i++) {
         struct billing_meter *route = &billing->routes[i];
+        assert(route->plan);
         struct store_point point = {.meter = route->plan->id,
                                     .quantity = route->plan->quantity};
         status = store_number(billing->store, &point, 1);

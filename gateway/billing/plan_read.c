@@ -50,7 +50,7 @@ static void read_meter(struct doc *doc, const doc_node *node, void *out) {
 
 #define TARIFF_KEY(name, utility)                                                              \
     {                                                                                          \
-        name, FIELD_ID, (utility) * (TARIFF_ID_MAX + 1), "", 0, TARIFF_ID_MAX,                 \
+        name, FIELD_ID, (size_t)(utility) * (TARIFF_ID_MAX + 1), "", 0, TARIFF_ID_MAX,         \
             "id of its tariff files", NULL, NULL, NULL                                         \
     }
 static const struct field tariffs_fields[] = {

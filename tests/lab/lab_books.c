@@ -17,9 +17,9 @@ enum {
     OPENING = 50000000,
     NOT_TRUSTED = 6 /* quality: its time is a guess, or its meter broken */
 };
-static const int64_t ZONE_MS = 8 * 3600000LL;
-static const int64_t HOUR_MS = 3600000;
-static const int64_t DAY_MS = 86400000;
+static const int64_t zone_ms = 8 * 3600000LL;
+static const int64_t hour_ms = 3600000;
+static const int64_t day_ms = 86400000;
 
 static void wrong(const struct books *books, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -128,7 +128,7 @@ void books_entry(struct books *books, const struct entry *entry) {
 /* --- reckoning --------------------------------------------------------------------------- */
 
 static int32_t day_of(int64_t at_ms) {
-    return (int32_t)((at_ms + ZONE_MS) / DAY_MS);
+    return (int32_t)((at_ms + zone_ms) / day_ms);
 }
 
 static int month_of(int64_t at_ms) {
@@ -137,17 +137,17 @@ static int month_of(int64_t at_ms) {
 }
 
 static bool is_valley(int64_t at_ms) {
-    const int64_t hour = (at_ms + ZONE_MS) % DAY_MS / HOUR_MS;
+    const int64_t hour = (at_ms + zone_ms) % day_ms / hour_ms;
     return hour < 8 || hour >= 22;
 }
 
 /* The next 00:00, 08:00 or 22:00. */
 static int64_t next_cut(int64_t at_ms) {
-    const int64_t of_day = (at_ms + ZONE_MS) % DAY_MS;
+    const int64_t of_day = (at_ms + zone_ms) % day_ms;
     const int64_t start_ms = at_ms - of_day;
-    return start_ms + (of_day < 8 * HOUR_MS    ? 8 * HOUR_MS
-                       : of_day < 22 * HOUR_MS ? 22 * HOUR_MS
-                                               : DAY_MS);
+    return start_ms + (of_day < 8 * hour_ms    ? 8 * hour_ms
+                       : of_day < 22 * hour_ms ? 22 * hour_ms
+                                               : day_ms);
 }
 
 /* A part that lies in one band and one month, at the prices of its tiers. */
