@@ -140,6 +140,12 @@ enum gw_status ledger_file_open(const char *path, struct ledger_file **out, char
     }
     enum gw_status status = open_any(file, path);
     status = status == GW_OK ? look(file) : status;
+    if (status == GW_EPERMISSION && file->sqlite && !has_wal(path)) {
+        /* no log can be made beside it, so that no gateway can have it either */
+        sqlite3_close_v2(file->sqlite);
+        status = open_immutable(file, path);
+        status = status == GW_OK ? look(file) : status;
+    }
     if (status == GW_OK &&
         sqlite3_prepare_v2(file->sqlite,
                            "SELECT seq, bytes, hash FROM record WHERE stream = ? AND seq = ?",
