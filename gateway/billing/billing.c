@@ -266,6 +266,7 @@ static enum gw_status start(struct billing *billing) {
     }
     status = billing_check_tail(billing);
     status = status == GW_OK ? billing_check_checkpoint(billing) : status;
+    status = status == GW_OK ? billing_check_found(billing) : status;
     return status == GW_OK && !billing->is_safe ? catch_up(billing) : status;
 }
 

@@ -153,6 +153,27 @@ static bool follow(struct billing_walk *walk, const struct store_records *record
     return true;
 }
 
+/* What was found once is not forgotten by a restart, which looks at the newest entries alone.
+ */
+static enum gw_status stop_for_good(struct billing *billing, const char *why) {
+    billing_stop(billing, why);
+    const enum gw_status status = store_put_blob(billing->store, STORE_BILLING, "broken",
+                                                 (const uint8_t *)why, strlen(why));
+    return status == GW_ENOSPACE ? GW_OK : status;
+}
+
+enum gw_status billing_check_found(struct billing *billing) {
+    char why[ACCOUNT_WHY_MAX] = "";
+    size_t len = 0;
+    const enum gw_status status = store_get_blob(billing->store, STORE_BILLING, "broken",
+                                                 (uint8_t *)why, sizeof why - 1, &len);
+    if (status == GW_OK) {
+        why[len] = '\0';
+        billing_stop(billing, why);
+    }
+    return status == GW_NONE ? GW_OK : status;
+}
+
 enum gw_status billing_walk(struct billing *billing, int64_t now_ms) {
     struct billing_walk *walk = &billing->walk;
     const int32_t today = zone_local(&billing->calendar.zone, now_ms).day;
@@ -176,8 +197,7 @@ enum gw_status billing_walk(struct billing *billing, int64_t now_ms) {
         walk->is_over = true;
     }
     if (!is_whole) {
-        billing_stop(billing, "an entry of the ledger is not what it was");
-        status = GW_OK;
+        status = stop_for_good(billing, "an entry of the ledger is not what it was");
     }
     return status;
 }

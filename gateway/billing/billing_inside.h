@@ -166,6 +166,8 @@ MUST_CHECK enum gw_status billing_late(struct billing *billing, struct billing_a
 MUST_CHECK enum gw_status billing_check_tail(struct billing *billing);
 /* Where the ledger stands, and from where readings are needed. */
 MUST_CHECK enum gw_status billing_write_checkpoint(struct billing *billing, int64_t now_ms);
+/* Was the ledger found broken at some time? Then all stops, until another one is put there. */
+MUST_CHECK enum gw_status billing_check_found(struct billing *billing);
 /* One piece of the way through the whole ledger. */
 MUST_CHECK enum gw_status billing_walk(struct billing *billing, int64_t now_ms);
 /* Which register of a meter an account pays for: entries do not say. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts of a running gateway: what they were charged is what their meters have counted, with a
 tier passed, a shared meter, and the gateway killed in between."""
-import time
-from building import wait_for
+import subprocess, time
+from building import BUILD, wait_for
 from money import Money, charged, shown
 
 with Money(speed=20000) as b:
@@ -26,4 +26,8 @@ with Money(speed=20000) as b:
     assert verified.returncode == 0 and "of 2 accounts hold" in verified.stdout, verified
     assert (shown(one), shown(two)) == charged(b), (one, two, charged(b))
     assert b.counted("flat-1") > 9 * 10**6, "the last tier was not reached"
+    proof = subprocess.run([BUILD / "metergatectl", "ledger", "verify", b.dir / "gateway.db"],
+                           capture_output=True, text=True)
+    assert proof.returncode == 0, (proof.stdout, proof.stderr)
+    print(proof.stdout.strip())
     print(f"each unit charged once: {one['balance']} and {two['balance']} EUR are left")

@@ -866,7 +866,7 @@ static void check_stopped(void) {
     pass(3 * HOUR_MS);
     take(A, 110000);
     seconds(3);
-    cr_assert_eq(credit(9, 1, 1000, 0).outcome, BILLING_INTERNAL);
+    cr_assert_eq(credit(240, 1, 1000, 0).outcome, BILLING_INTERNAL);
     cr_assert_eq(store_record_head(store, STORE_LEDGER), head, "nothing is posted");
 }
 
@@ -888,6 +888,10 @@ Billing_Test(an_old_entry_that_was_changed_is_found_on_the_daily_way) {
            "WHERE stream = 0 AND seq = 3");
     cr_assert(!billing_is_safe(billing), "a start looks at the newest ones");
     seconds(10);
+    check_stopped();
+    reopen();
+    cr_assert(billing_is_safe(billing), "a restart does not forget it");
+    cr_assert_eq(billing_renew(billing, &plan), GW_OK);
     check_stopped();
 }
 
