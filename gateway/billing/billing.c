@@ -87,24 +87,53 @@ enum gw_status billing_step(struct billing *billing, struct billing_account *acc
 
 /* --- taking back ------------------------------------------------------------------------- */
 
+/* An account that nothing has happened to, with the room it has. */
+static void clear(struct billing_account *account) {
+    char id[ENTRY_ACCOUNT_MAX + 1];
+    memcpy(id, account->account.id, sizeof id);
+    account_init(&account->account, id, account->meters, account->meter_cap);
+    account->ticked = 0;
+}
+
+/* Its bytes, with as much room as they need. GW_EINVALID: they are no such account. */
+static enum gw_status decode(struct billing *billing, struct billing_account *account,
+                             size_t len) {
+    char id[ENTRY_ACCOUNT_MAX + 1];
+    memcpy(id, account->account.id, sizeof id);
+    enum gw_status status = wire_account_decode(billing->bytes, len, &account->account);
+    if (status == GW_EFULL && billing_make_room(account, ACCOUNT_METERS_MAX) != GW_OK) {
+        return GW_ENOMEM;
+    }
+    if (status == GW_EFULL) {
+        clear(account);
+        status = wire_account_decode(billing->bytes, len, &account->account);
+    }
+    const bool is_it = status == GW_OK && strcmp(account->account.id, id) == 0;
+    memcpy(account->account.id, id, sizeof id);
+    return is_it ? GW_OK : GW_EINVALID;
+}
+
 /* As the store has it, with nothing accrued; one that cannot be read stops all posting. */
 static enum gw_status load_account(struct billing *billing, struct billing_account *account) {
     size_t len = 0;
-    char id[ENTRY_ACCOUNT_MAX + 1];
-    memcpy(id, account->account.id, sizeof id);
-    account_init(&account->account, id, account->meters, ACCOUNT_METERS_MAX);
-    account->ticked = 0;
-    const enum gw_status status = store_get_blob(billing->store, STORE_ACCOUNT, id,
-                                                 billing->bytes, sizeof billing->bytes, &len);
-    if (status == GW_OK &&
-        (wire_account_decode(billing->bytes, len, &account->account) != GW_OK ||
-         strcmp(account->account.id, id) != 0)) {
-        account_init(&account->account, id, account->meters, ACCOUNT_METERS_MAX);
+    const size_t meters = account->plan ? account->plan->meter_count : 1;
+    enum gw_status status = billing_make_room(account, meters);
+    if (status != GW_OK) {
+        return status;
+    }
+    clear(account);
+    status = store_get_blob(billing->store, STORE_ACCOUNT, account->account.id, billing->bytes,
+                            sizeof billing->bytes, &len);
+    if (status == GW_OK) {
+        status = decode(billing, account, len);
+    }
+    if (status == GW_EINVALID) {
+        clear(account);
         billing_stop(billing, "an account in the store cannot be read");
     }
     billing_set_meters(billing, account);
     account_forget_accruals(&account->account);
-    return status == GW_NONE ? GW_OK : status;
+    return status == GW_NONE || status == GW_EINVALID ? GW_OK : status;
 }
 
 static enum gw_status reload(struct billing *billing) {
@@ -306,6 +335,9 @@ enum gw_status billing_open(const struct billing_config *config, struct billing 
 void billing_close(struct billing *billing) {
     if (billing) {
         free(billing->documents);
+        for (size_t i = 0; i < billing->count && billing->accounts; i++) {
+            free(billing->accounts[i].meters);
+        }
         free(billing->accounts);
         free(billing->routes);
         free(billing->first_of_point);

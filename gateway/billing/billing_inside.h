@@ -29,8 +29,9 @@ struct billing_meter {
 };
 
 struct billing_account {
-    struct account account; /* its meters are those below */
-    struct account_meter meters[ACCOUNT_METERS_MAX];
+    struct account account;       /* its meters are those below */
+    struct account_meter *meters; /* owned, room for meter_cap */
+    size_t meter_cap;
     const struct plan_account *plan; /* NULL: not in the configuration any more */
     struct account_rules rules;
     bool is_touched;  /* in the transaction that is open */
@@ -107,6 +108,8 @@ MUST_CHECK enum gw_status billing_make_books(struct billing *billing);
 MUST_CHECK enum gw_status billing_make_accounts(struct billing *billing);
 /* Books and calendar of an account: pointers into *billing. */
 void billing_set_rules(struct billing *billing, struct billing_account *account);
+/* Room for so many meters; an account has more than it pays for, when some have gone. */
+MUST_CHECK enum gw_status billing_make_room(struct billing_account *account, size_t meters);
 /* What entries do not carry: limits, source. */
 void billing_set_meters(struct billing *billing, struct billing_account *account);
 

@@ -56,6 +56,12 @@ enum gw_status billing_bind(struct billing *billing, struct billing_account *acc
     if (!route->has_latest) {
         return GW_OK;
     }
+    if (account->account.meter_count == account->meter_cap) {
+        const enum gw_status room = billing_make_room(account, ACCOUNT_METERS_MAX);
+        if (room != GW_OK) {
+            return room;
+        }
+    }
     struct account_meter settings = {.utility = plan->utility,
                                      .source = plan->source,
                                      .limits = plan->limits,

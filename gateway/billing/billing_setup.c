@@ -122,7 +122,7 @@ static enum gw_status visit_stray(void *context, const char *key, const uint8_t 
     }
     if (strays->accounts) {
         struct billing_account *account = &strays->accounts[strays->count];
-        account_init(&account->account, key, account->meters, ACCOUNT_METERS_MAX);
+        account_init(&account->account, key, NULL, 0);
         billing_set_rules(strays->billing, account);
     }
     strays->count++;
@@ -145,13 +145,27 @@ static enum gw_status list_accounts(struct billing *billing) {
     for (size_t i = 0; i < plan->account_count; i++) {
         struct billing_account *account = &billing->accounts[i];
         account->plan = &plan->accounts[i];
-        account_init(&account->account, plan->accounts[i].id, account->meters,
-                     ACCOUNT_METERS_MAX);
+        account_init(&account->account, plan->accounts[i].id, NULL, 0);
         billing_set_rules(billing, account);
     }
     strays = (struct strays){.billing = billing,
                              .accounts = &billing->accounts[plan->account_count]};
     return store_each_blob(billing->store, STORE_ACCOUNT, visit_stray, &strays);
+}
+
+enum gw_status billing_make_room(struct billing_account *account, size_t meters) {
+    if (meters <= account->meter_cap) {
+        return GW_OK;
+    }
+    struct account_meter *room = realloc(account->meters, meters * sizeof *room);
+    if (!room) {
+        return GW_ENOMEM;
+    }
+    account->meters = room;
+    account->meter_cap = meters;
+    account->account.meters = room;
+    account->account.meter_cap = meters;
+    return GW_OK;
 }
 
 void billing_set_meters(struct billing *billing, struct billing_account *account) {

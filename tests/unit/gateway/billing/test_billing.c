@@ -831,6 +831,29 @@ Billing_Test(another_register_of_a_meter_begins_anew) {
     cr_now(0, 49000);
 }
 
+Billing_Test(an_account_remembers_more_meters_than_it_pays_for) {
+    for (int i = 0; i < 6; i++) {
+        struct plan_meter *meter = &plan.accounts[0].meters[0];
+        (void)snprintf(meter->id, sizeof meter->id, "meter-number-%d", i);
+        cr_assert_eq(billing_renew(billing, &plan), GW_OK);
+        struct store_point point = {.meter = meter->id,
+                                    .quantity = QUANTITY_forward_active_energy};
+        cr_assert_eq(store_number(store, &point, 1), GW_OK);
+        points[A] = point.number;
+        take(A, 1000);
+        pass(10 * MINUTE_MS);
+        take(A, 2000);
+        cr_now(0, 50000 - 500 * (i + 1));
+        billing_close(billing);
+        store_close(store);
+        open_all();
+        points[A] = point.number;
+        cr_now(0, 50000 - 500 * (i + 1));
+    }
+    cr_assert_eq(look(0).account->meter_count, 6);
+    cr_assert_eq(count_kind(ENTRY_METER_FINAL), 5);
+}
+
 Billing_Test(an_account_that_left_the_configuration_stays_as_it_is) {
     take(A, 100000);
     pass(10 * MINUTE_MS);
