@@ -659,7 +659,7 @@ Settings_Test(alerts_that_cannot_be_are_refused) {
     lines[25] = "alerts:";
     lines[26] = "  water: {night_from: 5, night_to: 5}";
     cr_assert_eq(load_lines(), GW_ECONFIG);
-    cr_assert(is_said(26, "water: night_from must be before"), "%s", said());
+    cr_assert(is_said(27, "water: night_from must be before"), "%s", said());
     lines[26] = "  water: {spike_hour: -1}";
     cr_assert_eq(load_lines(), GW_ECONFIG);
     cr_assert(is_said(27, "spike_hour"), "%s", said());
