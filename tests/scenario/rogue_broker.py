@@ -8,6 +8,7 @@ import select, socket, ssl, struct, threading, time
 
 from mqtt_raw import packet, read_packet, string
 
+SUBSCRIPTIONS = 3  # of a gateway: its acknowledgements, its orders, those for everybody
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 
 
@@ -63,9 +64,12 @@ class Session:
     def greet(self):
         self.packet(CONNECT)
         self.send(connack())
-        number, topic = self.subscribed()
-        self.send(suback(number))
-        return topic
+        topics = []
+        for _ in range(SUBSCRIPTIONS):
+            number, topic = self.subscribed()
+            self.send(suback(number))
+            topics.append(topic)
+        return topics
 
     def answer(self, first, body):
         kind, qos = first >> 4, first >> 1 & 3
