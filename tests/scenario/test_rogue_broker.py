@@ -5,12 +5,13 @@ to the head-end once. One lie is allowed to end it, by memory: then it is starte
 would, and is back within 10 s with nothing lost.
 
 METERGATE_SEED repeats a run; METERGATE_CASES names cases to run alone, separated by commas."""
-import contextlib, os, queue, random, re, signal, ssl, struct, subprocess, sys, tempfile, threading, time
+import contextlib, os, queue, random, re, signal, ssl, struct, sys, threading, time
 from building import BUILD, wait_for
 from certificates import Secured
 from mqtt_raw import packet, string
 from protobuf_raw import field
 from rogue_broker import CONNECT, PUBLISH, RogueBroker, ack, connack, publish, suback
+from seal_raw import sealed, seed_of
 
 WORKERS = 4
 MEMORY_MAX = 96 << 20  # of packaging/systemd/metergated.service: the test does what it would
@@ -18,26 +19,10 @@ SEED = int(os.environ.get("METERGATE_SEED", str(random.randrange(1 << 30))))
 ONLY = [name for name in os.environ.get("METERGATE_CASES", "").split(",") if name]
 IS_SANITIZED = b"__asan_init" in (BUILD / "metergated").read_bytes()
 ACK, ROOT = "metergate/1/demo/gw-1/d/ack", "metergate/1/demo/gw-1/"
+ORDERS = ROOT + "d/o"
 
 
-# ---- sealing: right and wrong keys, by openssl --------------------------------------------
-
-def private_key(seed):
-    """An Ed25519 key as PKCS #8 (RFC 8410): a fixed head and the seed."""
-    return bytes.fromhex("302e020100300506032b657004220420") + seed
-
-
-def sign(seed, data):
-    with tempfile.NamedTemporaryFile() as key, tempfile.NamedTemporaryFile() as text:
-        key.write(private_key(seed)), key.flush(), text.write(data), text.flush()
-        return subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey",
-                               key.name, "-in", text.name], check=True, capture_output=True).stdout
-
-
-def sealed(seed, payload, gateway=b"gw-1", domain=b"metergate/ack/1", key_id=1):
-    signature = sign(seed, domain + b"\0" + gateway + b"\0" + payload)
-    return field(1, payload) + field(2, signature) + field(3, key_id)
-
+# ---- what the cloud end says --------------------------------------------------------------
 
 def position(stream, epoch, seq):
     return field(1, stream) + field(2, epoch) + field(3, seq)
@@ -269,6 +254,10 @@ case("sealed_other_epoch", claims(lambda epoch: field(4, position(1, epoch + 1, 
      "another epoch", 1)
 case("sealed_other_stream", claims(lambda epoch: field(4, position(2, epoch, 5))),
      "records that do not exist", 1)
+case("orders_garbage", made(lambda b, dice: b"".join(
+    publish(ORDERS, dice.randbytes(dice.randrange(1, 300)), n + 1) for n in range(50))), refuses=50)
+case("orders_signed_by_the_sync_key", made(lambda b, dice: publish(ORDERS, sealed(
+    b.seed, ack_payload(), domain=b"metergate/order/1"))), "not a valid message", 1)
 case("sealed_rewind", claims(lambda epoch: field(5, position(1, epoch, 1)) * 20))
 case("sealed_wants_births", made(lambda b, dice: publish(ACK, sealed(
     b.seed, ack_payload(rest=field(7, 1)))) * 50))
@@ -312,8 +301,7 @@ class Watched(Secured):
         text = (self.dir / "gateway.yaml").read_text()
         (self.dir / "gateway.yaml").write_text(re.sub("reconnect_max: .*", "reconnect_max: 300ms", text)
                                                .replace("backfill_delay: 1s", "backfill_delay: 0s"))
-        secret = re.search("secret: ([0-9a-f]+)", (self.dir / "sync.key").read_text()).group(1)
-        self.seed = bytes.fromhex(secret)[:32]
+        self.seed = seed_of(self.dir / "sync.key")
         self.rogue = RogueBroker()
 
     def switch_to_tls(self):

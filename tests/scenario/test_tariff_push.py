@@ -3,12 +3,33 @@
 the link cut, kept through a kill; a lower revision is superseded; a file with a fault is not sent."""
 import datetime, time
 from building import wait_for
-from ordering import Ordering
+from mqtt_raw import Client
+from ordering import KEYS, Ordering
+from protobuf_raw import field, fields
+from seal_raw import sealed, seed_of
 
 
 def instant(seconds=0):
     at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def captured(b, *push):
+    """The order that metergatectl makes of a tariff, addressed to a gateway that is not there."""
+    listener = Client(b.port, "listener")
+    listener.subscribe("metergate/1/demo/gw-9/d/o")
+    b.ctl("--gateway", "gw-9", "--site", "x", "--gateway-key", "00" * 32, "--signing-key",
+          str(b.dir / "config.key"), "--timeout", "1", *map(str, push))
+    return fields(fields(next(listener.messages())[1])[1][0])
+
+
+def for_all(b, order, number, gateway=b"_all"):
+    """The same for everybody, as number 1 of that sequence, signed by the cloud's key."""
+    order_id = order[5][0][:15] + bytes([number])
+    payload = b"".join([field(1, 1), field(2, b"demo"), field(3, gateway), field(4, gateway),
+                        field(5, order_id), field(6, number), field(7, order[7][0]),
+                        field(10, b"cloud"), field(24, order[24][0])])
+    return sealed(seed_of(b.dir / "config.key"), payload, b"_all", b"metergate/order/1", KEYS["config"])
 
 
 with Ordering(speed=3600) as b:
@@ -53,6 +74,20 @@ with Ordering(speed=3600) as b:
     wait_for("meters count on", lambda: b.stream()["head"] > head + 200)
     assert b.account("one")["balance"] == balance, (balance, b.account("one"))
 
+    # one for every gateway at once; what is for one is not taken from there
+    b.start_broker(), b.start_watch()
+    wait_for("the link is up", lambda: b.status()["link"] == "up")
+    order = captured(b, *push(8, "0", instant()))
+    rest = Client(b.port, "cloud")
+    rest.publish("metergate/1/demo/_all/d/o", for_all(b, order, 2, b"gw-1"))
+    rest.publish("metergate/1/demo/_all/d/o", for_all(b, order, 1))
+    wait_for("it has come", lambda: revision() == 8)
+    wait_for("both are answered", lambda: {"OK", "WRONG_GATEWAY"} <= {
+        m["code"] for m in b.watched() if m["type"] == "result"})
+    beat = wait_for("the heartbeat tells both sequences", lambda: next((
+        m["orders"] for m in b.watched() if m["type"] == "heartbeat" and len(m["orders"]) == 2), None))
+    assert {m["all"]: m["through"] for m in beat}[True] == 1, beat
+
     # a file with a fault is explained and goes nowhere
     bad = b.dir / "bad.yaml"
     bad.write_text(b.tariff("-1"))
@@ -60,8 +95,6 @@ with Ordering(speed=3600) as b:
     assert code == 1 and result is None and "bad.yaml:5" in said, said
 
     # a file that names no revision gets one above
-    b.start_broker()
-    wait_for("the link is up", lambda: b.status()["link"] == "up")
     b.does("config", *push(0, "0.5", instant()))
     assert revision() > 10**12, revision()
     print(f"revision {revision()} is in force")
