@@ -93,6 +93,7 @@ static void clear(struct billing_account *account) {
     memcpy(id, account->account.id, sizeof id);
     account_init(&account->account, id, account->meters, account->meter_cap);
     account->ticked = 0;
+    account->closed = 0;
 }
 
 /* Its bytes, with as much room as they need. GW_EINVALID: they are no such account. */

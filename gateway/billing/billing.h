@@ -196,6 +196,24 @@ void billing_look(const struct billing *billing, size_t index, struct billing_vi
 /* The index of an account; billing_count: there is none. */
 size_t billing_find(const struct billing *billing, const char *account);
 
+/* Entries of an account from the end of one day to that of another. */
+struct billing_stretch {
+    int32_t first_day; /* local dates, both whole */
+    int32_t last_day;
+    uint64_t from_seq; /* in the ledger of all accounts, both inclusive */
+    uint64_t through_seq;
+    uint64_t from_aseq; /* of the account's; through below from: there are none */
+    uint64_t through_aseq;
+    int64_t opening_micro;
+    int64_t closing_micro;
+};
+
+/* What the statement of an account is about, from a date to a date (31 at most) as far as they
+ * are closed. GW_NONE: none of them is. GW_EDAMAGED: what was kept of them cannot be read. */
+MUST_CHECK enum gw_status billing_statement(struct billing *billing, const char *account,
+                                            int32_t first_day, int32_t last_day,
+                                            struct billing_stretch *out);
+
 /* What an account used on a local day, into a sum that usage_init has made for its utility. A
  * day without entries is left as it was. GW_EDAMAGED: its bytes are. */
 MUST_CHECK enum gw_status billing_usage(struct billing *billing, const char *account,

@@ -37,6 +37,7 @@ struct billing_account {
     bool is_touched;  /* in the transaction that is open */
     bool is_replayed; /* takes part in a replay */
     bool is_unrated;  /* and it was said */
+    int32_t closed;   /* the newest local date that was closed; 0 = not known */
     int32_t ticked;   /* the newest date for which nothing is left to charge; 0 = unknown */
 };
 

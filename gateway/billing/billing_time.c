@@ -7,7 +7,7 @@
 
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
-#include "gateway/billing/billing_inside.h"
+#include "gateway/billing/billing_statement.h"
 
 enum {
     STEPS_MAX = 100,          /* accounts in one transaction */
@@ -72,6 +72,13 @@ static enum gw_status look_after(struct billing *billing, struct billing_account
                                  const struct account_event *now, int32_t today,
                                  size_t *steps) {
     enum gw_status status = GW_OK;
+    if (billing_owes_day(account, today) && *steps < STEPS_MAX) {
+        ++*steps;
+        status = billing_close_day(billing, account, now, today);
+    }
+    if (status != GW_OK) {
+        return status;
+    }
     if (!account->account.is_open) {
         if (account->plan && account->account.tenancy == 0) {
             ++*steps;
@@ -112,9 +119,10 @@ static bool has_work(const struct billing *billing, int64_t now_ms) {
     bool found = billing->must_reload || now_ms >= billing->checkpoint_due_ms;
     for (size_t i = 0; !found && i < billing->count; i++) {
         const struct billing_account *account = &billing->accounts[i];
-        found = account->account.is_open
-                    ? account->ticked < today || is_due(&account->account, now_ms)
-                    : account->plan && account->account.tenancy == 0;
+        found = billing_owes_day(account, today);
+        found |= account->account.is_open
+                     ? account->ticked < today || is_due(&account->account, now_ms)
+                     : account->plan && account->account.tenancy == 0;
     }
     return found;
 }

@@ -33,6 +33,8 @@ struct ctl_options {
     const char *from;
     const char *to;
     const char *zone;
+    const char *day;
+    const char *month;
     /* of orders */
     const char *site;
     const char *gateway_key;
@@ -93,6 +95,10 @@ enum gw_exit ctl_meter_swap(const struct ctl_options *options, char **arguments)
 enum gw_exit ctl_mode(const struct ctl_options *options, char **arguments);
 /* snapshot FILE: has the gateway on this machine copy its store, while it goes on. */
 enum gw_exit ctl_snapshot(const struct ctl_options *options, char **arguments);
+
+/* statement ACCOUNT: a day or a month of it, by band and tier, from the ledger of the gateway
+ * on this machine; one that does not add up is refused with GW_EXIT_DATA. */
+enum gw_exit ctl_statement(const struct ctl_options *options, char **arguments);
 
 /* status: of a gateway, over its local socket or over MQTT. */
 enum gw_exit ctl_status(const struct ctl_options *options, char **arguments);

@@ -8,6 +8,11 @@
  *   {"order":"unlock","meter":"m1"}                    -> {"ok":true}
  *   {"order":"snapshot","file":"/var/a.db"}            -> {"ok":true}
  *   {"query":"snapshot"}                               -> {"ok":true,"over":..,"percent":..}
+ *   {"query":"statement","account":"a","first":"2026-03-01","last":"2026-03-31"}
+ *                                                      -> {"ok":true,"from":8,"through":31,
+ * ...}
+ *   {"query":"entries","account":"a","from":8,"through":31}
+ *                                                      -> {"ok":true,"next":..,"entries":[..]}
  *   {"query":"order","number":17}                      -> {"ok":true,"over":false}, later
  *                                                         {"ok":true,"over":true, ...}
  */
@@ -20,10 +25,7 @@
 #include "gateway/hub/hub_state.h"
 
 static json_t *failure(const char *what) {
-    json_t *out = json_object();
-    json_object_set_new(out, "ok", json_false());
-    json_object_set_new(out, "error", json_string(what));
-    return out;
+    return hub_failure_json(what);
 }
 
 static json_t *answer_status(struct hub *hub, const json_t *asked) {
@@ -174,9 +176,11 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
         const char *key;
         const char *word;
         json_t *(*answer)(struct hub *hub, const json_t *asked);
-    } rows[] = {{"query", "status", answer_status},     {"query", "order", answer_order},
-                {"query", "snapshot", answer_snapshot}, {"order", "relay", give_relay},
-                {"order", "snapshot", give_snapshot},   {"order", "unlock", unlock}};
+    } rows[] = {
+        {"query", "status", answer_status},     {"query", "order", answer_order},
+        {"query", "snapshot", answer_snapshot}, {"query", "statement", hub_statement_json},
+        {"query", "entries", hub_entries_json}, {"order", "relay", give_relay},
+        {"order", "snapshot", give_snapshot},   {"order", "unlock", unlock}};
     if (!json_object_get(asked, "query") && !json_object_get(asked, "order")) {
         return failure("the request has neither \"query\" nor \"order\"");
     }
@@ -187,8 +191,8 @@ static json_t *answer(struct hub *hub, const json_t *asked) {
         }
     }
     return failure(
-        "no such query; there are \"status\", \"order\" and \"snapshot\", and the orders "
-        "\"relay\", \"snapshot\" and \"unlock\"");
+        "no such query; there are \"status\", \"order\", \"snapshot\", \"statement\" and "
+        "\"entries\", and the orders \"relay\", \"snapshot\" and \"unlock\"");
 }
 
 char *hub_answer(void *context, const char *request, size_t len) {

@@ -280,6 +280,14 @@ void hub_money_second(struct hub *hub);
 MUST_CHECK enum gw_status hub_money_renew(struct hub *hub, const struct settings *settings);
 struct json_t *hub_money_json(struct hub *hub);
 
+/*
+ * hub_statement.c: which stretch of the ledger the days of an account are, and the bytes of its
+ * entries there, some at a time: whoever asks goes on from "next". Each a json_t, the caller's.
+ */
+struct json_t *hub_failure_json(const char *what);
+struct json_t *hub_statement_json(struct hub *hub, const struct json_t *asked);
+struct json_t *hub_entries_json(struct hub *hub, const struct json_t *asked);
+
 /* hub_downlink.c: the gateway's key, and what the store knows of orders. */
 MUST_CHECK enum gw_status hub_downlink_open(struct hub *hub);
 void hub_downlink_renew(struct hub *hub); /* other keys, other limits */

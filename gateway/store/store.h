@@ -225,7 +225,8 @@ enum store_space {
     STORE_DOCUMENTS = 4,
     STORE_BILLING = 10,
     STORE_USAGE = 11,
-    STORE_WATCH = 12
+    STORE_WATCH = 12,
+    STORE_STATEMENT = 13
 };
 
 enum { STORE_BLOB_MAX = 64 * 1024 };

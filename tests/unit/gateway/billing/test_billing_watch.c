@@ -11,6 +11,8 @@
 
 #include "bridges/quantity.h"
 #include "gateway/billing/billing.h"
+#include "gateway/core/statement.h"
+#include "gateway/sync/wire_ledger.h"
 #include "tests/unit/gateway/driven_clock.h"
 #include "tests/unit/gateway/temp_dir.h"
 
@@ -336,4 +338,95 @@ Watch_Test(a_watch_that_cannot_be_read_begins_anew) {
         live_days(1, 10, 0);
         cr_said(BILLING_NO_USE, 1, 1);
     }
+}
+
+/* --- statements -------------------------------------------------------------------------- */
+
+/* The statement of a stretch, from the ledger; it must come to what was kept. */
+static void check_stretch(const struct billing_stretch *stretch, size_t lines_wanted,
+                          int64_t quantity_wanted) {
+    static struct store_records records;
+    static struct statement_line lines[STATEMENT_LINES];
+    struct statement statement;
+    struct entry entry;
+    statement_init(&statement, "flat", stretch->opening_micro, lines, STATEMENT_LINES);
+    for (uint64_t seq = stretch->from_seq; seq <= stretch->through_seq;
+         seq = records.last_seq + 1) {
+        size_t at = 0;
+        cr_assert_eq(store_read_records(store, STORE_LEDGER, seq, &records), GW_OK);
+        for (size_t i = 0; i < records.count && seq + i <= stretch->through_seq; i++) {
+            cr_assert_eq(wire_entry_decode(records.bytes + at, records.len[i], &entry), GW_OK);
+            cr_assert_eq(statement_add(&statement, &entry), GW_OK);
+            at += records.len[i];
+        }
+    }
+    cr_assert_eq(statement_close(&statement), GW_OK);
+    cr_assert_eq(statement.closing_micro, stretch->closing_micro);
+    cr_assert_eq(statement.count, lines_wanted);
+    cr_assert_eq(statement.count == 0 ? 0 : lines[0].quantity_micro, quantity_wanted, "%lld",
+                 (long long)lines[0].quantity_micro);
+    cr_assert_eq(statement.first_aseq, stretch->from_aseq);
+    cr_assert_eq(statement.last_aseq, stretch->through_aseq);
+}
+
+static int32_t date_of(const char *text) {
+    int32_t day = 0;
+    cr_assert_eq(date_parse(text, &day), GW_OK);
+    return day;
+}
+
+static enum gw_status stretch_of(const char *first, const char *last,
+                                 struct billing_stretch *out) {
+    return billing_statement(billing, "flat", date_of(first), date_of(last), out);
+}
+
+Watch_Test(each_day_has_its_stretch_of_the_ledger_that_adds_up) {
+    struct billing_stretch day;
+    int64_t opening = 0;
+    uint64_t aseq = 1;
+    read_and(true);
+    for (int i = 0; i < 6; i++) {
+        char date[DATE_TEXT_MAX];
+        (void)snprintf(date, sizeof date, "2026-03-%02d", 2 + i);
+        cr_assert_eq(stretch_of(date, date, &day), GW_NONE);
+        live_days(1, i == 3 ? 0 : 10 + i, 1); /* the last reading is at midnight */
+        if (i % 2 == 0) {
+            reopen();
+        }
+        driven_clock_pass(&driven, 1000);
+        cr_assert_eq(billing_second(billing), GW_OK);
+        driven_clock_pass(&driven, -1000);
+        cr_assert_eq(stretch_of(date, date, &day), GW_OK, "%s", date);
+        cr_assert_eq(day.first_day, date_of(date));
+        cr_assert_eq(day.last_day, date_of(date));
+        cr_assert_eq(day.opening_micro, opening);
+        cr_assert_eq(day.from_aseq, aseq);
+        check_stretch(&day, 1, ((i == 3 ? 0 : 10 + i) * 32 + 16) * 1000);
+        opening = day.closing_micro;
+        aseq = day.through_aseq + 1;
+    }
+    cr_assert_eq(stretch_of("2026-03-01", "2026-03-31", &day), GW_OK);
+    cr_assert_eq(day.first_day, date_of("2026-03-02"), "an account begins with its first day");
+    cr_assert_eq(day.last_day, date_of("2026-03-07"));
+    cr_assert_eq(day.closing_micro, opening);
+    check_stretch(&day, 1, (62 * 32 + 6 * 16) * 1000);
+    cr_assert_eq(billing_statement(billing, "nobody", 1, 31, &day), GW_NONE);
+}
+
+Watch_Test(days_that_were_missed_are_in_the_next_that_is_closed) {
+    struct billing_stretch days;
+    read_and(true);
+    live_days(1, 10, 0);
+    use(10);
+    close_all();
+    driven_clock_pass(&driven, 3 * DAY_MS);
+    open_all();
+    live_days(1, 10, 0);
+    use(10);
+    cr_assert_eq(stretch_of("2026-03-04", "2026-03-04", &days), GW_NONE);
+    cr_assert_eq(stretch_of("2026-03-05", "2026-03-05", &days), GW_OK);
+    cr_assert_eq(days.first_day, date_of("2026-03-03"));
+    check_stretch(&days, 1, 10000);
+    cr_assert_eq(stretch_of("2026-03-03", "2026-03-06", &days), GW_OK);
+    check_stretch(&days, 1, 330000);
 }
