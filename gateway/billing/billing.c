@@ -7,6 +7,7 @@
 
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
+#include "gateway/billing/billing_balance.h"
 #include "gateway/billing/billing_watch.h"
 
 enum { REPLAY_STEP = 500 };
@@ -14,13 +15,19 @@ enum { REPLAY_STEP = 500 };
 /* --- news -------------------------------------------------------------------------------- */
 
 const char *billing_news_text(enum billing_news_kind kind) {
-    static const char *const texts[] = {
-        [BILLING_JUMP] = "IMPLAUSIBLE_JUMP",  [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
-        [BILLING_ROLLOVER] = "ROLLOVER",      [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
-        [BILLING_SAFE_MODE] = "SAFE_MODE",    [BILLING_UNRATED] = "UNRATED",
-        [BILLING_MONTH] = "MONTH_OVER_MONTH", [BILLING_SPIKE] = "SPIKE",
-        [BILLING_NIGHT_FLOW] = "NIGHT_FLOW",  [BILLING_NO_USE] = "NO_USE",
-        [BILLING_VACANT_USE] = "VACANT_USE"};
+    static const char *const texts[] = {[BILLING_JUMP] = "IMPLAUSIBLE_JUMP",
+                                        [BILLING_BACKWARDS] = "REGISTER_BACKWARDS",
+                                        [BILLING_ROLLOVER] = "ROLLOVER",
+                                        [BILLING_NEGATIVE] = "NEGATIVE_AFTER_REVERSAL",
+                                        [BILLING_SAFE_MODE] = "SAFE_MODE",
+                                        [BILLING_UNRATED] = "UNRATED",
+                                        [BILLING_MONTH] = "MONTH_OVER_MONTH",
+                                        [BILLING_SPIKE] = "SPIKE",
+                                        [BILLING_NIGHT_FLOW] = "NIGHT_FLOW",
+                                        [BILLING_NO_USE] = "NO_USE",
+                                        [BILLING_VACANT_USE] = "VACANT_USE",
+                                        [BILLING_BALANCE] = "BALANCE_OF_ENERGY",
+                                        [BILLING_VERIFICATION] = "VERIFICATION_DUE"};
     return texts[kind];
 }
 
@@ -285,6 +292,7 @@ static enum gw_status catch_up(struct billing *billing) {
 static enum gw_status start(struct billing *billing) {
     enum gw_status status = billing_make_books(billing);
     status = status == GW_OK ? billing_make_accounts(billing) : status;
+    status = status == GW_OK ? billing_make_checks(billing) : status;
     status = status == GW_OK ? load_all(billing) : status;
     if (status != GW_OK) {
         return status;
@@ -341,6 +349,7 @@ void billing_close(struct billing *billing) {
         }
         free(billing->accounts);
         free(billing->routes);
+        free(billing->members);
         free(billing->first_of_point);
         free(billing);
     }

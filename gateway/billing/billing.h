@@ -39,7 +39,9 @@ enum billing_news_kind {
     BILLING_SPIKE,
     BILLING_NIGHT_FLOW,
     BILLING_NO_USE,
-    BILLING_VACANT_USE
+    BILLING_VACANT_USE,
+    BILLING_BALANCE,     /* values: check meter, its rooms, the difference */
+    BILLING_VERIFICATION /* value: the date, days since 1970 */
 };
 /* "IMPLAUSIBLE_JUMP": the name of its event. */
 const char *billing_news_text(enum billing_news_kind kind);

@@ -68,6 +68,12 @@ struct billing {
     size_t point_count;
     size_t *first_of_point; /* by number: index of routes, or NO_ROUTE */
 
+    size_t member_count;
+    struct billing_member
+        *members;     /* of check meters: each, then its rooms; billing_balance.c */
+    int32_t compared; /* the newest local date that they were; 0 = not known */
+    int32_t dated;    /* when verification dates were looked at last */
+
     bool is_safe;
     bool is_replaying;
     bool must_reload; /* touched accounts are not what the store says */

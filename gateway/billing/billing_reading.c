@@ -4,6 +4,7 @@
  */
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
+#include "gateway/billing/billing_balance.h"
 #include "gateway/billing/billing_watch.h"
 
 /* Times that nobody can vouch for have no bands, and a meter that says it is broken no use. */
@@ -199,6 +200,9 @@ enum gw_status billing_reading(struct billing *billing, const struct store_readi
                                uint64_t seq) {
     if (billing->is_safe) {
         return GW_OK;
+    }
+    if (billing_is_trusted(reading)) {
+        billing_balance_reading(billing, reading);
     }
     const enum gw_status status = billing_mend(billing, seq);
     return status == GW_OK ? billing_give(billing, reading, seq) : status;

@@ -7,6 +7,7 @@
 
 #include "bridges/reading.h"
 #include "gateway/base/log.h"
+#include "gateway/billing/billing_balance.h"
 #include "gateway/billing/billing_statement.h"
 
 enum {
@@ -106,6 +107,7 @@ static enum gw_status look_after_all(struct billing *billing, const struct accou
         status =
             look_after(billing, &billing->accounts[billing->next_tick], now, today, &steps);
     }
+    status = status == GW_OK ? billing_balance(billing, now->at_ms) : status;
     if (status == GW_OK && now->at_ms >= billing->checkpoint_due_ms) {
         status = billing_write_checkpoint(billing, now->at_ms);
         billing->checkpoint_due_ms = now->at_ms - now->at_ms % HOUR_MS + HOUR_MS;
@@ -113,10 +115,17 @@ static enum gw_status look_after_all(struct billing *billing, const struct accou
     return status;
 }
 
+/* Nobody pays here, and nothing is compared. */
+static bool is_idle(const struct billing *billing) {
+    return billing->count == 0 && billing->plan->check_count == 0 &&
+           billing->plan->due_count == 0;
+}
+
 /* Is there anything to do at all? A transaction costs even when it is empty. */
 static bool has_work(const struct billing *billing, int64_t now_ms) {
     const int32_t today = zone_local(&billing->calendar.zone, now_ms).day;
-    bool found = billing->must_reload || now_ms >= billing->checkpoint_due_ms;
+    bool found = billing->must_reload || now_ms >= billing->checkpoint_due_ms ||
+                 billing_has_checks(billing, now_ms);
     for (size_t i = 0; !found && i < billing->count; i++) {
         const struct billing_account *account = &billing->accounts[i];
         found = billing_owes_day(account, today);
@@ -129,7 +138,7 @@ static bool has_work(const struct billing *billing, int64_t now_ms) {
 
 enum gw_status billing_second(struct billing *billing) {
     const struct instant wall = clock_wall(billing->clock);
-    if (billing->is_safe || billing->count == 0 || wall.trust == CLOCK_UNSET) {
+    if (billing->is_safe || is_idle(billing) || wall.trust == CLOCK_UNSET) {
         return GW_OK;
     }
     enum gw_status status = billing_walk(billing, wall.at_ms);
@@ -148,6 +157,9 @@ enum gw_status billing_second(struct billing *billing) {
         status = store_commit(billing->store);
     } else {
         store_rollback(billing->store);
+    }
+    if (status != GW_OK) {
+        billing_uncheck(billing);
     }
     billing_settle(billing, status == GW_OK);
     return status;

@@ -42,6 +42,7 @@ void plan_resolve(struct billing_plan *plan, struct doc *doc, const struct site 
     }
     plan_resolve_zone(&resolver);
     plan_check_alerts(&resolver);
+    plan_resolve_checks(&resolver);
     if (plan->account_count > 0) {
         plan_resolve_books(&resolver);
         plan_resolve_meters(&resolver);
@@ -95,5 +96,7 @@ void plan_done(struct billing_plan *plan) {
     }
     zone_file_free(plan->zone);
     free(plan->accounts);
+    free(plan->checks);
+    free(plan->dues);
     *plan = (struct billing_plan){0};
 }

@@ -14,7 +14,9 @@
 #include "bridges/base/doc.h"
 #include "bridges/site.h"
 #include "gateway/core/account.h"
+#include "gateway/core/balance_of_energy.h"
 #include "gateway/core/usage_watch.h"
+#include "gateway/core/verification.h"
 #include "gateway/tariffs/tariffs.h"
 
 enum {
@@ -23,7 +25,11 @@ enum {
     PLAN_NO_BOOK = PLAN_BOOKS_MAX,
     PLAN_ID_MAX = ENTRY_ACCOUNT_MAX,
     PLAN_NAME_MAX = 60,
-    PLAN_FOLDER_MAX = 255
+    PLAN_FOLDER_MAX = 255,
+    PLAN_CHECKS_MAX = 32,
+    PLAN_ROOMS_MAX = 64, /* of one check meter */
+    PLAN_DUES_MAX = 1000,
+    PLAN_DATE_MAX = 10
 };
 
 /* A meter as one account pays for it. A shared one stands in several accounts. */
@@ -58,6 +64,34 @@ struct plan_account {
     struct plan_meter meters[ACCOUNT_METERS_MAX];
 };
 
+/* A meter that is compared. */
+struct plan_room {
+    char id[PLAN_ID_MAX + 1];
+    int64_t multiplier_micro;
+};
+
+/* A check meter with the rooms behind it. */
+struct plan_check {
+    struct plan_room self;
+    char register_name[PLAN_NAME_MAX + 1];
+    int64_t days;
+    int64_t missing;
+    struct balance_policy policy;
+    size_t room_count;
+    struct plan_room rooms[PLAN_ROOMS_MAX];
+    int source_line;
+    uint16_t quantity; /* filled by plan_resolve */
+};
+
+/* When a meter's verification and its seal run out. */
+struct plan_due {
+    char id[PLAN_ID_MAX + 1];
+    char dates[VERIFICATION_KIND_COUNT][PLAN_DATE_MAX + 1]; /* empty: none is known */
+    int64_t before_days;
+    int source_line;
+    int32_t days[VERIFICATION_KIND_COUNT]; /* filled by plan_resolve */
+};
+
 /* All documents of one id. */
 struct plan_book {
     char id[TARIFF_ID_MAX + 1];
@@ -76,12 +110,22 @@ struct billing_plan {
     size_t book_count;
     struct plan_book books[PLAN_BOOKS_MAX];
     size_t account_count;
-    struct plan_account *accounts; /* owned by the plan */
+    struct plan_account *accounts; /* owned by the plan, like the next two */
+    size_t check_count;
+    struct plan_check *checks;
+    size_t due_count;
+    struct plan_due *dues;
 };
 
 /* An element of the list "accounts". out is the plan, all zero at first but for the above. */
 extern const struct schema plan_account_schema;
 void plan_read_account(struct doc *doc, const doc_node *node, void *out);
+
+/* Elements of the lists "check_meters" and "verifications"; out is the plan, as above. */
+extern const struct schema plan_check_schema;
+void plan_read_check(struct doc *doc, const doc_node *node, void *out);
+extern const struct schema plan_due_schema;
+void plan_read_due(struct doc *doc, const doc_node *node, void *out);
 
 /* The section "alerts"; out is the plan's array of them. */
 extern const struct schema plan_alerts_schema;

@@ -13,7 +13,7 @@ void plan_resolve_zone(const struct plan_resolver *resolver) {
     struct billing_plan *plan = resolver->plan;
     const doc_node *section = doc_get(resolver->doc, doc_root(resolver->doc), "gateway");
     if (!*plan->zone_name) {
-        if (plan->account_count > 0) {
+        if (plan->account_count > 0 || plan->check_count > 0 || plan->due_count > 0) {
             doc_fault(resolver->doc, section,
                       "zone: is missing, and days and bands are local: name one such as "
                       "Europe/London");

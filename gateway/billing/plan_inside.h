@@ -24,6 +24,11 @@ void plan_resolve_books(const struct plan_resolver *resolver);
 /* Registers, utilities and shares; books are known by then. */
 void plan_resolve_meters(const struct plan_resolver *resolver);
 
+/* Check meters and dates. */
+void plan_resolve_checks(const struct plan_resolver *resolver);
+/* NULL: no bus has it. */
+const struct site_meter *plan_find_meter(const struct site *site, const char *id);
+
 /* Alerts that can be. */
 void plan_check_alerts(const struct plan_resolver *resolver);
 

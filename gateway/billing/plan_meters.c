@@ -12,7 +12,7 @@ enum { AGREE_POLLS = 3, PERCENT = 100 };
 
 /* --- registers --------------------------------------------------------------------------- */
 
-static const struct site_meter *find_meter(const struct site *site, const char *id) {
+const struct site_meter *plan_find_meter(const struct site *site, const char *id) {
     for (size_t b = 0; b < site->bus_count; b++) {
         for (size_t m = 0; m < site->buses[b].meter_count; m++) {
             if (strcmp(site->buses[b].meters[m].id, id) == 0) {
@@ -98,7 +98,7 @@ static void set_limits(const struct site_meter *at_site, struct plan_meter *mete
 
 static void resolve_meter(const struct plan_resolver *resolver,
                           const struct plan_account *account, struct plan_meter *meter) {
-    const struct site_meter *at_site = find_meter(resolver->site, meter->id);
+    const struct site_meter *at_site = plan_find_meter(resolver->site, meter->id);
     if (!at_site) {
         if (*meter->id) {
             plan_fault(resolver, meter->source_line, "meter: no bus has a meter \"%s\"",

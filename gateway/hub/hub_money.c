@@ -24,7 +24,9 @@ static uint32_t code_of(enum billing_news_kind kind) {
                                      [BILLING_SPIKE] = WIRE_SPIKE,
                                      [BILLING_NIGHT_FLOW] = WIRE_NIGHT_FLOW,
                                      [BILLING_NO_USE] = WIRE_NO_USE,
-                                     [BILLING_VACANT_USE] = WIRE_VACANT_USE};
+                                     [BILLING_VACANT_USE] = WIRE_VACANT_USE,
+                                     [BILLING_BALANCE] = WIRE_BALANCE_OF_ENERGY,
+                                     [BILLING_VERIFICATION] = WIRE_VERIFICATION_DUE};
     return codes[kind];
 }
 

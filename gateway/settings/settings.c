@@ -122,6 +122,14 @@ static void read_account(struct doc *doc, const doc_node *node, void *out) {
     plan_read_account(doc, node, &((struct settings *)out)->plan);
 }
 
+static void read_check(struct doc *doc, const doc_node *node, void *out) {
+    plan_read_check(doc, node, &((struct settings *)out)->plan);
+}
+
+static void read_due(struct doc *doc, const doc_node *node, void *out) {
+    plan_read_due(doc, node, &((struct settings *)out)->plan);
+}
+
 static const struct field top_fields[] = {
     {"gateway", FIELD_MAP, 0, NULL, 0, 0, "who this is", NULL, &gateway_schema, NULL},
     {"store", FIELD_MAP, 0, "", 0, 0, "what is kept", NULL, &store_schema, NULL},
@@ -129,6 +137,10 @@ static const struct field top_fields[] = {
     {"local", FIELD_MAP, 0, "", 0, 0, "on this machine", NULL, &local_schema, NULL},
     {"accounts", FIELD_LIST, 0, "", 0, PLAN_ACCOUNTS_MAX, "who pays for which meter", NULL,
      &plan_account_schema, read_account},
+    {"check_meters", FIELD_LIST, 0, "", 0, PLAN_CHECKS_MAX,
+     "meters that count what rooms count as well", NULL, &plan_check_schema, read_check},
+    {"verifications", FIELD_LIST, 0, "", 0, PLAN_DUES_MAX,
+     "when seals and verifications of meters run out", NULL, &plan_due_schema, read_due},
     {"alerts", FIELD_MAP, offsetof(struct settings, plan.alerts), "", 0, 0,
      "usage that someone should know of, by utility; 0 = never", NULL, &plan_alerts_schema,
      NULL},

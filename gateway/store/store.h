@@ -226,7 +226,8 @@ enum store_space {
     STORE_BILLING = 10,
     STORE_USAGE = 11,
     STORE_WATCH = 12,
-    STORE_STATEMENT = 13
+    STORE_STATEMENT = 13,
+    STORE_CHECK = 14
 };
 
 enum { STORE_BLOB_MAX = 64 * 1024 };

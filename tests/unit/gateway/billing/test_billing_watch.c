@@ -33,6 +33,8 @@ static struct store *store;
 static struct billing *billing;
 static struct billing_plan plan;
 static uint32_t point;
+static uint32_t check_points[3]; /* main, and two rooms */
+static int64_t check_micro[3];
 static int64_t register_micro;
 
 static struct seen {
@@ -82,6 +84,29 @@ static struct tariff_file *parse(const char *text) {
     return file;
 }
 
+/* A main with a transformer's multiplier of two, and two rooms. */
+static void make_checks(void) {
+    plan.check_count = 1;
+    plan.checks = calloc(1, sizeof *plan.checks);
+    struct plan_check *check = &plan.checks[0];
+    *check = (struct plan_check){.self = {.id = "main", .multiplier_micro = 2LL * MICRO},
+                                 .policy = balance_defaults(),
+                                 .room_count = 2,
+                                 .rooms = {{.id = "room-1", .multiplier_micro = MICRO},
+                                           {.id = "room-2", .multiplier_micro = MICRO}},
+                                 .quantity = QUANTITY_volume};
+}
+
+static void make_dues(void) {
+    plan.due_count = 1;
+    plan.dues = calloc(1, sizeof *plan.dues);
+    plan.dues[0] = (struct plan_due){
+        .id = "pipe", .dates = {"2026-03-12", "2026-03-04"}, .before_days = 7};
+    for (size_t i = 0; i < VERIFICATION_KIND_COUNT; i++) {
+        cr_assert_eq(date_parse(plan.dues[0].dates[i], &plan.dues[0].days[i]), GW_OK);
+    }
+}
+
 static void make_plan(void) {
     plan = (struct billing_plan){.zone_name = "Asia/Shanghai", .book_count = 1};
     cr_assert_eq(zone_file_load(plan.zone_name, &plan.zone), GW_OK);
@@ -114,6 +139,12 @@ static void open_all(void) {
     struct store_point numbered = {.meter = "pipe", .quantity = QUANTITY_volume};
     cr_assert_eq(store_number(store, &numbered, 1), GW_OK);
     point = numbered.number;
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const ids[] = {"main", "room-1", "room-2"};
+        numbered = (struct store_point){.meter = ids[i], .quantity = QUANTITY_volume};
+        cr_assert_eq(store_number(store, &numbered, 1), GW_OK);
+        check_points[i] = numbered.number;
+    }
 }
 
 static void close_all(void) {
@@ -429,4 +460,100 @@ Watch_Test(days_that_were_missed_are_in_the_next_that_is_closed) {
     check_stretch(&days, 1, 10000);
     cr_assert_eq(stretch_of("2026-03-03", "2026-03-06", &days), GW_OK);
     check_stretch(&days, 1, 330000);
+}
+
+/* --- check meters ------------------------------------------------------------------------ */
+
+static void read_checks(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct store_reading reading = {.point = check_points[i],
+                                              .at_ms = driven.wall_ms + (int64_t)i * 1000,
+                                              .value_micro = check_micro[i]};
+        cr_assert_eq(store_begin(store), GW_OK);
+        cr_assert_eq(store_append(store, &reading, 1), GW_OK);
+        cr_assert_eq(billing_reading(billing, &reading, store_head(store)), GW_OK);
+        cr_assert_eq(store_commit(store), GW_OK);
+        billing_settle(billing, true);
+    }
+    driven_clock_pass(&driven, 5000);
+    cr_assert_eq(billing_second(billing), GW_OK, "%s", store_error(store));
+    driven_clock_pass(&driven, -5000);
+}
+
+/* Days of half hours in which the rooms use a tenth each and the main this much, in
+ * thousandths; the last `silent` rooms say nothing. */
+static void check_days(int days, int64_t main_milli, size_t silent) {
+    for (int i = 0; i < days * 48; i++) {
+        driven_clock_pass(&driven, 30 * MINUTE_MS);
+        check_micro[0] += main_milli * 1000 / 2;
+        check_micro[1] += MICRO / 10;
+        check_micro[2] += MICRO / 10;
+        read_checks(3 - silent);
+    }
+}
+
+static void begin_checks(void) {
+    close_all();
+    make_checks();
+    open_all();
+    driven_clock_pass(&driven, -10 * MINUTE_MS);
+    read_checks(3);
+    driven_clock_pass(&driven, 20 * MINUTE_MS); /* readings at 10 and 40 past */
+    read_checks(3);
+}
+
+Watch_Test(a_check_meter_above_its_rooms_is_told_once_and_when_it_is_over) {
+    begin_checks();
+    check_days(2, 205, 0); /* 2.5 % */
+    cr_said(BILLING_BALANCE, 0, 0);
+    check_days(1, 300, 0); /* 50 % */
+    cr_said(BILLING_BALANCE, 0, 0);
+    reopen();
+    check_days(1, 300, 0); /* a restart behind midnight loses no day */
+    cr_said(BILLING_BALANCE, 1, 0);
+    check_days(2, 300, 0);
+    reopen();
+    check_days(1, 300, 0);
+    cr_said(BILLING_BALANCE, 1, 0);
+    cr_assert_str_eq(news[0].meter, "main");
+    cr_assert_str_empty(news[0].account);
+    cr_assert_eq(news[0].values[0] - news[0].values[1], news[0].values[2]);
+    cr_assert_eq(news[0].values[1], 9600000, "%lld", (long long)news[0].values[1]);
+    check_days(2, 200, 0);
+    cr_said(BILLING_BALANCE, 1, 1);
+}
+
+Watch_Test(a_day_with_a_room_missing_is_not_judged) {
+    begin_checks();
+    check_days(2, 200, 0);
+    check_days(4, 200, 1);
+    cr_said(BILLING_BALANCE, 0, 0);
+}
+
+/* --- dates ------------------------------------------------------------------------------- */
+
+Watch_Test(dates_that_run_out_are_told_soon_and_when_they_have_once) {
+    close_all();
+    make_dues();
+    open_all();
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(billing_second(billing), GW_OK);
+        if (i == 0) {
+            cr_said(BILLING_VERIFICATION, 1, 0);
+            cr_assert_str_eq(news[0].meter, "pipe");
+            cr_assert_eq(news[0].values[0], date_of("2026-03-04"), "the seal");
+        }
+        cr_assert_eq(said(BILLING_VERIFICATION, false),
+                     (size_t)(1 + (i >= 3) + (i >= 3) + (i >= 11)), "day %d", i);
+        driven_clock_pass(&driven, DAY_MS);
+        if (i % 3 == 0) {
+            reopen();
+        }
+    }
+    cr_said(BILLING_VERIFICATION, 4, 0);
+    plan.dues[0].days[VERIFICATION_METER] = date_of("2030-03-12");
+    (void)snprintf(plan.dues[0].dates[VERIFICATION_METER], PLAN_DATE_MAX + 1, "2030-03-12");
+    cr_assert_eq(billing_renew(billing, &plan), GW_OK);
+    cr_assert_eq(billing_second(billing), GW_OK);
+    cr_said(BILLING_VERIFICATION, 4, 1);
 }

@@ -666,3 +666,62 @@ Settings_Test(alerts_that_cannot_be_are_refused) {
     lines[26] = "  water: {hysteresis: 1.1}";
     cr_assert_eq(load_lines(), GW_ECONFIG);
 }
+
+Settings_Test(what_is_wrong_with_check_meters_and_dates_is_said) {
+    static const struct {
+        const char *line;
+        const char *want;
+    } rows[] = {
+        {"check_meters: [{meter: flat-9, register: volume, rooms: [{meter: flat-1}]}]",
+         "no bus has a meter \"flat-9\""},
+        {"check_meters: [{meter: flat-1, register: voltage_a, rooms: [{meter: flat-2}]}]",
+         "no quantity that counts on"},
+        {"check_meters: [{meter: flat-1, register: volume, rooms: [{meter: flat-2}]}]",
+         "gives no volume"},
+        {"check_meters: [{meter: flat-1, register: volume, rooms: [{meter: flat-1}]}]",
+         "\"flat-1\" is counted twice"},
+        {"check_meters: [{meter: flat-1, register: volume, rooms: []}]", "rooms"},
+        {"verifications: [{meter: flat-9}]", "no bus has a meter \"flat-9\""},
+        {"verifications: [{meter: flat-1}, {meter: flat-1}]", "has its dates in line 27"},
+        {"verifications: [{meter: flat-1, seal_until: 2031-02-29}]",
+         "seal_until: \"2031-02-29\" is no date"},
+        {"verifications: [{meter: flat-1}]", "zone: is missing"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        lines[26] = rows[i].line;
+        cr_assert_eq(load_lines(), GW_ECONFIG, "%s", rows[i].line);
+        cr_assert(strstr(said(), rows[i].want), "%s: %s", rows[i].line, said());
+    }
+}
+
+Settings_Test(check_meters_and_dates_are_read) {
+    lines[5] = "  zone: Europe/Berlin";
+    char model[TEMP_PATH_MAX];
+    char text[1000];
+    temp_path(dir, "models/m1.yaml", model);
+    const int len = snprintf(text, sizeof text,
+                             "%s  - {quantity: volume, function: 3, register: 0x20, type: "
+                             "uint32, scale: 1/100}\n",
+                             model_text);
+    temp_write(model, text, (size_t)len, 0644);
+    lines[25] =
+        "check_meters: [{meter: flat-1, register: volume, loss: 0.04, days: 3, missing: "
+        "1, rooms: [{meter: flat-2, multiplier: 10}]}]";
+    lines[26] = "verifications: [{meter: flat-2, verify_until: 2031-12-31}]";
+    cr_assert_eq(load_lines(), GW_OK, "%s", said());
+    const struct plan_check *check = &settings->plan.checks[0];
+    cr_assert_eq(settings->plan.check_count, 1);
+    cr_assert_str_eq(check->self.id, "flat-1");
+    cr_assert_eq(check->self.multiplier_micro, 1000000);
+    cr_assert_eq(check->policy.raise_ppm, 40000);
+    cr_assert_eq(check->policy.clear_ppm, 20000);
+    cr_assert_eq(check->policy.raise_micro, 1000000);
+    cr_assert_eq(check->policy.windows, 3);
+    cr_assert_eq(check->policy.missing_max, 1);
+    cr_assert_eq(check->room_count, 1);
+    cr_assert_eq(check->rooms[0].multiplier_micro, 10000000);
+    const struct plan_due *due = &settings->plan.dues[0];
+    cr_assert_eq(due->before_days, VERIFICATION_BEFORE_DAYS);
+    cr_assert_str_eq(due->dates[VERIFICATION_METER], "2031-12-31");
+    cr_assert_str_empty(due->dates[VERIFICATION_SEAL]);
+    cr_assert_gt(due->days[VERIFICATION_METER], 20000);
+}
