@@ -305,28 +305,46 @@ static void carry_due(struct billing_run *run, struct verification *verification
     billing_run_flag(run, &verification->is_overdue_told);
 }
 
-static void tell_due(const struct billing *billing, const struct plan_due *due, size_t kind,
+/* Was there anything to tell? */
+static bool tell_due(const struct billing *billing, const struct plan_due *due, size_t kind,
                      enum verification_notice notice, int64_t now_ms) {
     static const char *const words[VERIFICATION_KIND_COUNT][3] = {
         {"verification is due soon", "verification is overdue", "verified anew"},
         {"seal runs out soon", "seal has run out", "sealed anew"}};
-    if (notice != VERIFICATION_NONE) {
-        billing_tell(billing,
-                     &(struct billing_news){.kind = BILLING_VERIFICATION,
-                                            .meter = due->id,
-                                            .reading = {.at_ms = now_ms},
-                                            .is_over = notice == VERIFICATION_CLEARED,
-                                            .value_count = 1,
-                                            .values = {due->days[kind]},
-                                            .why = words[kind][notice - VERIFICATION_SOON]});
+    if (notice == VERIFICATION_NONE) {
+        return false;
     }
+    billing_tell(billing,
+                 &(struct billing_news){.kind = BILLING_VERIFICATION,
+                                        .meter = due->id,
+                                        .reading = {.at_ms = now_ms},
+                                        .is_over = notice == VERIFICATION_CLEARED,
+                                        .value_count = 1,
+                                        .values = {due->days[kind]},
+                                        .why = words[kind][notice - VERIFICATION_SOON]});
+    return true;
 }
 
+static bool tell_dues(const struct billing *billing, const struct plan_due *due,
+                      struct verification *both, int64_t now_ms) {
+    const int32_t today = zone_local(&billing->calendar.zone, now_ms).day;
+    bool is_told = false;
+    for (size_t kind = 0; kind < VERIFICATION_KIND_COUNT; kind++) {
+        if (*due->dates[kind]) {
+            is_told |= tell_due(billing, due, kind,
+                                verification_set(&both[kind], due->days[kind]), now_ms);
+            is_told |= tell_due(
+                billing, due, kind,
+                verification_step(&both[kind], today, (int32_t)due->before_days), now_ms);
+        }
+    }
+    return is_told;
+}
+
+/* A date of which nothing was told yet is in the configuration: it need not be kept. */
 static enum gw_status look_at(struct billing *billing, const struct plan_due *due,
                               int64_t now_ms) {
-    const int32_t today = zone_local(&billing->calendar.zone, now_ms).day;
     struct verification both[VERIFICATION_KIND_COUNT] = {{0}};
-    struct verification before[VERIFICATION_KIND_COUNT];
     struct billing_run run;
     char key[KEY_MAX];
     enum gw_status status;
@@ -338,16 +356,7 @@ static enum gw_status look_at(struct billing *billing, const struct plan_due *du
             memset(both, 0, sizeof both);
         }
     }
-    memcpy(before, both, sizeof before);
-    for (size_t kind = 0; status == GW_OK && kind < VERIFICATION_KIND_COUNT; kind++) {
-        if (*due->dates[kind]) {
-            tell_due(billing, due, kind, verification_set(&both[kind], due->days[kind]),
-                     now_ms);
-            tell_due(billing, due, kind,
-                     verification_step(&both[kind], today, (int32_t)due->before_days), now_ms);
-        }
-    }
-    if (status != GW_OK || memcmp(before, both, sizeof before) == 0) {
+    if (status != GW_OK || !tell_dues(billing, due, both, now_ms)) {
         return status;
     }
     billing_run_write(&run, VERSION);
