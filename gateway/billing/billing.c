@@ -154,7 +154,20 @@ static enum gw_status reload(struct billing *billing) {
     return status;
 }
 
+/* A document of the transaction that was taken back is the caller's again: the books are made
+ * without it. They were that before, so that it cannot fail. */
+static void settle_documents(struct billing *billing, bool is_committed) {
+    if (is_committed || billing->document_count == billing->kept_count) {
+        billing->kept_count = billing->document_count;
+        return;
+    }
+    billing->document_count = billing->kept_count;
+    const enum gw_status status = billing_make_books(billing);
+    assert(status == GW_OK);
+}
+
 void billing_settle(struct billing *billing, bool is_committed) {
+    settle_documents(billing, is_committed);
     billing->written_seq = 0;
     billing->must_reload |= !is_committed;
     for (size_t i = 0; is_committed && !billing->must_reload && i < billing->count; i++) {
@@ -318,6 +331,7 @@ static enum gw_status keep_documents(struct billing *billing,
         billing->documents[i] = config->documents[i];
     }
     billing->document_count = config->document_count;
+    billing->kept_count = config->document_count;
     return GW_OK;
 }
 

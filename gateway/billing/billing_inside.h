@@ -55,6 +55,7 @@ struct billing {
     struct clock *clock;
     const struct tariff_file **documents; /* owned, what they point to is not */
     size_t document_count;
+    size_t kept_count; /* of them, those that were committed: the first ones */
     void (*news)(void *context, const struct billing_news *news);
     void *context;
 

@@ -792,6 +792,33 @@ Billing_Test(a_late_price_is_too_old_when_meters_have_changed) {
     cr_now(0, 50000 - 1500 - 1000);
 }
 
+/* The caller frees a document that was not committed: nothing may be charged by it. */
+Billing_Test(a_document_that_is_taken_back_holds_no_more) {
+    char text[500];
+    struct billing_answer answer;
+    take(A, 100000);
+    (void)snprintf(text, sizeof text, "%s", plain);
+    memcpy(strstr(text, "0.5"), "0.3", 3);
+    for (int i = 0; i < 2; i++) {
+        struct tariff_file *file = parse(text);
+        file->tariff.effective_ms = TEN_MS;
+        file->tariff.revision = 1;
+        begin();
+        cr_assert_eq(billing_tariff(billing, file, id(1), &answer), GW_OK);
+        cr_assert_eq(answer.outcome, BILLING_OK, "%s", answer.why);
+        store_rollback(store);
+        billing_settle(billing, false);
+        memset(file, 0xff, sizeof *file);
+        free(file);
+    }
+    pass(10 * MINUTE_MS);
+    take(A, 101000);
+    cr_now(0, 49500);
+    cr_assert_eq(look(0).tariffs[TARIFF_ELECTRICITY]->revision, 0);
+    cr_assert_eq(publish(1, "0.3", TEN_MS, 1).outcome, BILLING_OK);
+    cr_now(0, 50000 - 300 - 1000);
+}
+
 /* --- configuration ----------------------------------------------------------------------- */
 
 Billing_Test(shares_that_change_are_charged_as_they_were_until_then) {
