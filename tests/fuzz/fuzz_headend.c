@@ -308,7 +308,7 @@ static size_t heartbeat(const struct session *session, size_t which, uint8_t hea
                                        .at_ms = FUZZ_WALL_MS,
                                        .ping = 1,
                                        .head_count = 1,
-                                       .heads = {{WIRE_READINGS, head, 0}}};
+                                       .heads = {{.stream = WIRE_READINGS, .head = head}}};
     size_t len = 0;
     strcpy(heartbeat.sender.site, "house");
     FUZZ_CHECK(wire_heartbeat_encode(&heartbeat, buf, WIRE_MESSAGE_MAX, &len) == GW_OK);
