@@ -32,7 +32,7 @@ const char *billing_news_text(enum billing_news_kind kind) {
 }
 
 void billing_tell(const struct billing *billing, const struct billing_news *news) {
-    if (billing->news) {
+    if (billing->news && !billing->is_rehearsing) {
         billing->news(billing->context, news);
     }
 }
@@ -89,7 +89,7 @@ enum gw_status billing_step(struct billing *billing, struct billing_account *acc
     if (*verdict != GW_OK) {
         return GW_OK;
     }
-    return write_effects(billing, account);
+    return billing->is_rehearsing ? GW_OK : write_effects(billing, account);
 }
 
 /* --- taking back ------------------------------------------------------------------------- */

@@ -359,6 +359,30 @@ static enum gw_status apply(struct billing *billing, const struct order_ask *ask
     return refuse_kind(billing, ask, answer);
 }
 
+/* Is it an order of several steps, the last of which may be refused when others are done? */
+static bool has_steps(const struct order_ask *ask) {
+    return ask->initial || ask->event->kind == ACCOUNT_SHUT;
+}
+
+/* Tries the steps on an account that is set back afterwards: a refusal writes nothing. */
+static enum gw_status rehearse(struct billing *billing, const struct order_ask *ask,
+                               order_action action, struct billing_answer *answer) {
+    const size_t index = ask->account ? billing_find(billing, ask->account) : billing->count;
+    if (index == billing->count) {
+        return action(billing, ask, answer);
+    }
+    struct billing_account *account = &billing->accounts[index];
+    const struct billing_account before = *account;
+    struct account_meter meters[ACCOUNT_METERS_MAX];
+    memcpy(meters, account->meters, account->account.meter_count * sizeof *meters);
+    billing->is_rehearsing = true;
+    const enum gw_status status = action(billing, ask, answer);
+    billing->is_rehearsing = false;
+    *account = before;
+    memcpy(account->meters, meters, account->account.meter_count * sizeof *meters);
+    return status;
+}
+
 enum gw_status billing_once(struct billing *billing, const struct order_ask *ask,
                             order_action action, struct billing_answer *answer) {
     bool is_known = false;
@@ -372,7 +396,12 @@ enum gw_status billing_once(struct billing *billing, const struct order_ask *ask
     }
     status = billing_mend(billing, store_head(billing->store) + 1);
     billing->written_seq = 0;
-    status = status == GW_OK ? action(billing, ask, answer) : status;
+    if (status == GW_OK && has_steps(ask)) {
+        status = rehearse(billing, ask, action, answer);
+    }
+    if (status == GW_OK && answer->outcome == BILLING_OK) {
+        status = action(billing, ask, answer);
+    }
     if (status != GW_OK || answer->outcome != BILLING_OK) {
         return status;
     }
@@ -433,6 +462,7 @@ static enum gw_status swap_meter(struct billing *billing, const struct order_ask
         initial.latest_seq = event.seq;
         initial.clock_quality = event.clock_quality;
         status = billing_bind(billing, account, &initial, ask->event);
+        verdict = meter->is_bound ? GW_OK : GW_EINVALID;
     }
     answer->balance_micro = account->account.balance_micro;
     return status == GW_OK && verdict != GW_OK ? billing_refuse_step(billing, answer) : status;

@@ -77,8 +77,9 @@ struct billing {
 
     bool is_safe;
     bool is_replaying;
-    bool must_reload; /* touched accounts are not what the store says */
-    size_t next_tick; /* index of the account whose dates are looked at next */
+    bool is_rehearsing; /* an order of several steps is tried, and nothing is written */
+    bool must_reload;   /* touched accounts are not what the store says */
+    size_t next_tick;   /* index of the account whose dates are looked at next */
     int64_t checkpoint_due_ms;
     uint64_t replay_from; /* no reading before this one is needed, by the last checkpoint */
     struct billing_walk walk;

@@ -694,6 +694,28 @@ Billing_Test(another_device_goes_on_where_nothing_is_charged_between) {
     cr_now(0, 48750);
 }
 
+Billing_Test(a_device_that_cannot_come_does_not_take_the_old_one_away) {
+    take(A, 100000);
+    pass(10 * MINUTE_MS);
+    take(A, 101000);
+    const uint64_t head = store_record_head(store, STORE_LEDGER);
+    struct billing_answer answer;
+    const struct billing_swap swap = {.account = "account-a",
+                                      .meter = "meter-a",
+                                      .final = {101500000, MICRO, driven.wall_ms},
+                                      .initial = {7000000, MICRO, 0}, /* before any tariff */
+                                      .order_id = id(1)};
+    begin();
+    cr_assert_eq(billing_swap(billing, &swap, &answer), GW_OK, "%s", store_error(store));
+    cr_assert_neq(answer.outcome, BILLING_OK);
+    cr_assert_neq(*answer.why, '\0');
+    commit();
+    cr_assert_eq(store_record_head(store, STORE_LEDGER), head);
+    pass(10 * MINUTE_MS);
+    take(A, 102000); /* it goes on counting */
+    cr_now(0, 49000);
+}
+
 /* --- tariffs ----------------------------------------------------------------------------- */
 
 static struct billing_answer publish(int order, const char *price, int64_t effective_ms,
