@@ -135,8 +135,9 @@ struct billing_answer {
  *             other content CONFLICT. Only what was done is remembered so: a refusal is not.
  *   CREDIT, VOUCHER   unique by (account, tenancy, seller, voucher number) too
  *   REVERSE   target_id, or the credit's voucher key; the split is looked up. amount 0: all
- *   OPEN      binds every meter of the account at its last trusted reading, or its next one
- *   SHUT      charges up to the last trusted readings, which are the final ones
+ *   OPEN      binds every meter of the account at its last trusted reading if that is at most
+ * an hour old, else at its next one: nobody pays for what was used before he came SHUT charges
+ * up to the last trusted readings, which are the final ones
  *
  * GW_OK: *answer says what became of it; with any other outcome than OK the order wrote
  * nothing, though what had accrued may have become entries. Else the store failed: the

@@ -15,6 +15,9 @@
 #include "gateway/base/log.h"
 #include "gateway/billing/billing_order.h"
 
+/* A reading that a tenancy may begin with; the next one does else. */
+enum { OPENING_AGE_MAX_MS = 3600000 };
+
 /* --- answers ----------------------------------------------------------------------------- */
 
 enum gw_status billing_refuse(struct billing_answer *answer, enum billing_outcome outcome,
@@ -262,6 +265,10 @@ static enum gw_status take_back_parked(struct billing *billing, const struct ord
 
 /* --- tenancies --------------------------------------------------------------------------- */
 
+static bool is_fresh(const struct billing_meter *route, int64_t now_ms) {
+    return route->has_latest && now_ms - route->latest.at_ms <= OPENING_AGE_MAX_MS;
+}
+
 static enum gw_status open_tenancy(struct billing *billing, const struct order_ask *ask,
                                    struct billing_answer *answer) {
     const size_t index = ask->account ? billing_find(billing, ask->account) : billing->count;
@@ -287,8 +294,9 @@ static enum gw_status open_tenancy(struct billing *billing, const struct order_a
         return status == GW_OK ? billing_refuse_step(billing, answer) : status;
     }
     for (size_t i = 0; status == GW_OK && i < billing->route_count; i++) {
-        if (billing->routes[i].account == index) {
-            status = billing_bind(billing, account, &billing->routes[i], ask->event);
+        const struct billing_meter *route = &billing->routes[i];
+        if (route->account == index && is_fresh(route, ask->event->at_ms)) {
+            status = billing_bind(billing, account, route, ask->event);
         }
     }
     answer->balance_micro = account->account.balance_micro;

@@ -637,6 +637,22 @@ Billing_Test(a_tenancy_ends_with_what_is_due_back_and_late_payments_are_refused)
     cr_assert_eq(credit(5, 2, 20000, 0).outcome, BILLING_OK);
 }
 
+Billing_Test(who_moves_in_does_not_pay_for_what_was_used_while_the_meter_was_silent) {
+    take(A, 100000);
+    const struct account_event shut = {.kind = ACCOUNT_SHUT, .order_id = id(1)};
+    cr_assert_eq(apply("account-a", 1, shut).outcome, BILLING_OK);
+    pass(61 * MINUTE_MS);
+    const struct account_event open = {
+        .kind = ACCOUNT_OPEN, .order_id = id(3), .mode = ACCOUNT_POSTPAID};
+    cr_assert_eq(apply("account-a", 2, open).outcome, BILLING_OK);
+    pass(10 * MINUTE_MS);
+    take(A, 109000);
+    cr_now(0, 0);
+    pass(10 * MINUTE_MS);
+    take(A, 110000);
+    cr_now(0, -500);
+}
+
 Billing_Test(orders_for_what_is_not_there_are_refused) {
     const struct account_event ten = {
         .kind = ACCOUNT_CREDIT, .order_id = id(1), .amount_micro = 10};
