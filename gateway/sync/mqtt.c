@@ -74,7 +74,9 @@ struct mqtt {
     struct mailbox *inbox;
     struct thread thread;
     _Atomic uint64_t dropped;
-    _Atomic uint32_t unconfirmed; /* messages of this session without a PUBACK */
+    /* messages without a PUBACK, of the session in the upper half: a confirmation that comes
+     * while the next session begins must not count there */
+    _Atomic uint64_t unconfirmed;
 
     /* the uplink thread's own */
     enum link link;
@@ -203,12 +205,18 @@ static void on_subscribe_failed(void *context, MQTTAsync_failureData *response) 
          response ? response->code : 0);
 }
 
+static void note_confirmed(const struct delivery *delivery) {
+    _Atomic uint64_t *unconfirmed = &delivery->mqtt->unconfirmed;
+    uint64_t seen = atomic_load(unconfirmed);
+    while (seen >> 32 == delivery->session && (uint32_t)seen > 0 &&
+           !atomic_compare_exchange_weak(unconfirmed, &seen, seen - 1)) {
+    }
+}
+
 static void on_sent(void *context, MQTTAsync_successData *response) {
     struct delivery *delivery = context;
     (void)response;
-    if (delivery->session == atomic_load(&delivery->mqtt->session)) {
-        atomic_fetch_sub(&delivery->mqtt->unconfirmed, 1);
-    }
+    note_confirmed(delivery);
     if (delivery->token) {
         tell_simple(delivery->mqtt, MQTT_SENT, delivery->token, delivery->session, "");
     }
@@ -324,8 +332,8 @@ static void attempt(struct mqtt *mqtt) {
         tls.disableDefaultTrustStore = 1;
         options.ssl = &tls;
     }
-    atomic_fetch_add(&mqtt->session, 1);
-    atomic_store(&mqtt->unconfirmed, 0);
+    const uint32_t session = atomic_fetch_add(&mqtt->session, 1) + 1;
+    atomic_store(&mqtt->unconfirmed, (uint64_t)session << 32);
     enter(mqtt, LINK_CONNECTING, CONNECTING_MAX_MS);
     if (MQTTAsync_connect(mqtt->client, &options) != MQTTASYNC_SUCCESS) {
         go_down(mqtt);
@@ -375,7 +383,7 @@ static void refused(struct mqtt *mqtt, const char *what, int code) {
 
 /* May this message go? Paho must never have more of them than it sends at once. */
 static bool has_room(struct mqtt *mqtt, const struct command *command) {
-    const uint32_t unconfirmed = atomic_load(&mqtt->unconfirmed);
+    const uint32_t unconfirmed = (uint32_t)atomic_load(&mqtt->unconfirmed);
     return unconfirmed < (command->token ? MAX_INFLIGHT : UNCONFIRMED_MAX);
 }
 
@@ -398,6 +406,9 @@ static void publish(struct mqtt *mqtt, const struct command *command) {
     struct delivery *delivery = has_room(mqtt, command) ? malloc(sizeof *delivery) : NULL;
     if (!delivery) {
         atomic_fetch_add(&mqtt->dropped, 1); /* what somebody waits for is sent again */
+        if (!MQTTAsync_isConnected(mqtt->client)) {
+            leave(mqtt); /* Paho does not always say that a connection was lost */
+        }
         return;
     }
     *delivery = (struct delivery){

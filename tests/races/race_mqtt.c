@@ -30,7 +30,8 @@ enum {
 #define TOPIC_DOWN "metergate/1/op/gw/d/ack"
 #define TOPIC_UP   "metergate/1/op/gw/u/r"
 
-static const int64_t minute_us = 60000000;
+/* a connection whose end Paho does not see is found by the keep-alive, twice 30 s */
+static const int64_t patience_us = 180000000;
 
 static struct mqtt *client;
 static atomic_bool is_over;
@@ -139,7 +140,7 @@ static void watch(struct mailbox *events, const struct clock *clock) {
     unsigned messages = 0;
     for (int sessions = 0; sessions < SESSIONS;) {
         size_t len = 0;
-        CHECK(mailbox_wait(events, clock_mono_us(clock) + minute_us, &event, sizeof event,
+        CHECK(mailbox_wait(events, clock_mono_us(clock) + patience_us, &event, sizeof event,
                            &len) == GW_OK);
         sessions += event.head.kind == MQTT_DOWN;
         if (event.head.kind == MQTT_MESSAGE) {
