@@ -62,14 +62,16 @@ with Building(period="400ms") as b:
     log = b.log("headend")
     for line in ("seq=1 code=METER_LOST", "seq=2 code=METER_BACK", "seq=5 code=METER_LOST"):
         assert log.count(f"event gateway=gw-1 {line}") == 1, (line, log)
-    # what is sent twice is seen twice: the watcher is no party to the acknowledgements
+    # what is sent twice is seen twice, and what is sent before the watcher is back at the broker is
+    # not seen: it is no party to the acknowledgements
     seen = {e["seq"]: (e["event"], e["severity"], e["meter"], e["cleared"])
             for e in b.watched() if e["type"] == "event"}
-    assert seen == {1: ("METER_LOST", "warning", "flat-2", False),
-                    2: ("METER_BACK", "info", "flat-2", False),
-                    3: ("METER_LOST", "warning", "flat-1", False),
-                    4: ("METER_BACK", "info", "flat-1", False),
-                    5: ("METER_LOST", "warning", "flat-3", False)}, seen
+    told = {1: ("METER_LOST", "warning", "flat-2", False),
+            2: ("METER_BACK", "info", "flat-2", False),
+            3: ("METER_LOST", "warning", "flat-1", False),
+            4: ("METER_BACK", "info", "flat-1", False),
+            5: ("METER_LOST", "warning", "flat-3", False)}
+    assert {1, 2, 5} <= set(seen) and seen.items() <= told.items(), seen
     b.stop_all()
     b.check_equal_copies()
     (ours,) = b.rows("gateway.db", "SELECT count(*) FROM record WHERE stream = 1")
