@@ -69,11 +69,6 @@ static void describe_line(const struct tariff_book *book, const struct rating_li
     account_text(to->band, sizeof to->band, tariff->bands[from->band]);
 }
 
-/* The rate that is taken on top of a tariff's prices. */
-static int64_t tax_on_top(const struct tariff *tariff) {
-    return tariff->tax_mode == TARIFF_TAX_EXCLUSIVE ? tariff->tax_ppm : 0;
-}
-
 static struct entry_tax *tax_of(struct entry *entry, int64_t ppm) {
     for (size_t i = 0; i < entry->tax_count; i++) {
         if (entry->taxes[i].ppm == ppm) {
@@ -94,7 +89,7 @@ static enum gw_status price(struct account *account, const struct account_meter 
     int64_t *residual = &account->services[meter->utility].residual;
     for (size_t i = 0; i < meter->accrual.line_count; i++) {
         const struct rating_line *line = &meter->accrual.lines[i];
-        struct entry_tax *tax = tax_of(entry, tax_on_top(book->tariffs[line->tariff]));
+        struct entry_tax *tax = tax_of(entry, tariff_tax_on_top(book->tariffs[line->tariff]));
         int64_t posted = 0;
         if (!tax) {
             return GW_EFULL;

@@ -58,7 +58,7 @@ static enum gw_status charge(struct account *account, const struct account_event
     if (standing->total_micro > 0) {
         entry.standing.paid_after = paid_so_far(account, standing->name) + amount;
     }
-    const int64_t ppm = tariff->tax_mode == TARIFF_TAX_EXCLUSIVE ? tariff->tax_ppm : 0;
+    const int64_t ppm = tariff_tax_on_top(tariff);
     struct account reckoned = *account;
     enum gw_status status = account_tax(&reckoned, ppm, amount, &entry.taxes[0]);
     if (status == GW_OK) {

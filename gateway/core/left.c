@@ -157,7 +157,7 @@ static enum gw_status live_an_hour(const struct rating_rules *rules,
     const struct tariff *tariff = rules->book->tariffs[index];
     int64_t tax_residual = 0;
     int64_t tax_micro = 0;
-    const int64_t ppm = tariff->tax_mode == TARIFF_TAX_EXCLUSIVE ? tariff->tax_ppm : 0;
+    const int64_t ppm = tariff_tax_on_top(tariff);
     if (money_tax(net_micro, ppm, &tax_residual, &tax_micro) != GW_OK ||
         money_add(net_micro, tax_micro, &net_micro) != GW_OK) {
         return GW_ERANGE;

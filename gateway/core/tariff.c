@@ -88,6 +88,10 @@ static bool takes_over_later(const struct tariff *a, const struct tariff *b) {
                                               : a->revision > b->revision;
 }
 
+int64_t tariff_tax_on_top(const struct tariff *tariff) {
+    return tariff->tax_mode == TARIFF_TAX_EXCLUSIVE ? tariff->tax_ppm : 0;
+}
+
 enum gw_status tariff_book_add(struct tariff_book *book, const struct tariff *tariff) {
     if (book->count == TARIFF_BOOK_MAX) {
         return GW_EFULL;

@@ -95,6 +95,9 @@ int32_t tariff_next_slot(const struct tariff *tariff, enum day_kind kind,
 MUST_CHECK enum gw_status tariff_price(const struct tariff *tariff, size_t source, size_t band,
                                        size_t tier, int64_t *price_micro);
 
+/* The rate that is taken on top of its prices; 0 where they hold the tax already. */
+int64_t tariff_tax_on_top(const struct tariff *tariff);
+
 /* --- many -------------------------------------------------------------------------------- */
 
 /* By effective instant, then by revision; of two that are alike the later added is behind. */

@@ -196,7 +196,7 @@ static bool is_within_limits(struct check *check) {
 /* --- what tenants rely on ---------------------------------------------------------------- */
 
 static bool is_above_cap(const struct tariff *tariff, int64_t price_micro) {
-    const int64_t ppm = tariff->tax_mode == TARIFF_TAX_EXCLUSIVE ? tariff->tax_ppm : 0;
+    const int64_t ppm = tariff_tax_on_top(tariff);
     return tariff->cap_micro > 0 &&
            (int128)price_micro * (MONEY_PPM + ppm) > (int128)tariff->cap_micro * MONEY_PPM;
 }
