@@ -57,25 +57,17 @@ static void put_text(json_t *object, const char *key, const char *text) {
 
 /* --- streams ----------------------------------------------------------------------------- */
 
-static const char *stream_name(enum wire_stream stream) {
-    static const char *const names[] = {[WIRE_READINGS] = "readings",
-                                        [WIRE_LEDGER] = "ledger",
-                                        [WIRE_EVENTS] = "events",
-                                        [WIRE_RESULTS] = "results"};
-    return names[stream];
-}
-
 static void print_heads(const struct wire_head *heads, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        (void)printf(" %s=%" PRIu64 "/%" PRIu64, stream_name(heads[i].stream), heads[i].acked,
-                     heads[i].head);
+        (void)printf(" %s=%" PRIu64 "/%" PRIu64, wire_stream_text(heads[i].stream),
+                     heads[i].acked, heads[i].head);
     }
 }
 
 static void put_heads(json_t *object, const struct wire_head *heads, size_t count) {
     json_t *streams = json_object();
     for (size_t i = 0; i < count; i++) {
-        (void)json_object_set_new(streams, stream_name(heads[i].stream),
+        (void)json_object_set_new(streams, wire_stream_text(heads[i].stream),
                                   json_pack("{s:I, s:I}", "head", (json_int_t)heads[i].head,
                                             "acked", (json_int_t)heads[i].acked));
     }
@@ -331,26 +323,26 @@ void show_record(const struct wire_sender *sender, enum wire_stream stream, uint
                  size_t len, bool as_json) {
     if (as_json) {
         show_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "type", "record", "stream",
-                            stream_name(stream), "gateway", sender->gateway, "epoch",
+                            wire_stream_text(stream), "gateway", sender->gateway, "epoch",
                             (json_int_t)sender->epoch, "seq", (json_int_t)seq, "bytes",
                             (json_int_t)len));
         return;
     }
-    (void)printf("- %s %s %" PRIu64 " of %zu bytes\n", sender->gateway, stream_name(stream),
-                 seq, len);
+    (void)printf("- %s %s %" PRIu64 " of %zu bytes\n", sender->gateway,
+                 wire_stream_text(stream), seq, len);
 }
 
 void show_gap(const struct wire_sender *sender, enum wire_stream stream,
               const struct wire_gap *gap, bool as_json) {
     if (as_json) {
         show_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "type", "gap", "stream",
-                            stream_name(stream), "gateway", sender->gateway, "epoch",
+                            wire_stream_text(stream), "gateway", sender->gateway, "epoch",
                             (json_int_t)sender->epoch, "first_seq", (json_int_t)gap->first_seq,
                             "last_seq", (json_int_t)gap->last_seq, "count",
                             (json_int_t)gap->count, "reason", (json_int_t)gap->reason));
         return;
     }
     (void)printf("- %s %s gap %" PRIu64 "..%" PRIu64 " %s\n", sender->gateway,
-                 stream_name(stream), gap->first_seq, gap->last_seq,
+                 wire_stream_text(stream), gap->first_seq, gap->last_seq,
                  gap->reason == WIRE_GAP_EXPIRED ? "expired" : "thinned out");
 }

@@ -367,14 +367,6 @@ static uint64_t last_of(const struct wire_record *record) {
                           : record->batch.first_seq + record->batch.count - 1;
 }
 
-static const char *stream_name(enum wire_stream stream) {
-    static const char *const names[] = {[WIRE_READINGS] = "readings",
-                                        [WIRE_LEDGER] = "ledger",
-                                        [WIRE_EVENTS] = "events",
-                                        [WIRE_RESULTS] = "results"};
-    return names[stream];
-}
-
 static void look_later(struct headend *headend, struct gateway *gateway,
                        enum wire_stream stream) {
     struct gateway_stream *at = &gateway->streams[stream];
@@ -389,7 +381,7 @@ static void records_missing(struct headend *headend, struct gateway *gateway,
         gateway->streams[stream].is_missing = true;
         log_warn("records are missing, asked for again",
                  "gateway=%s stream=%s epoch=%" PRIu64 " have=%" PRIu64 " came=%" PRIu64,
-                 gateway->row.name, stream_name(stream), gateway->row.epoch,
+                 gateway->row.name, wire_stream_text(stream), gateway->row.epoch,
                  gateway->row.through[stream], first);
     }
     want_resend(headend, &gateway->streams[stream]);
@@ -419,7 +411,7 @@ void headend_stored(struct headend *headend, struct gateway *gateway, enum wire_
     if (gateway->streams[stream].is_missing) {
         gateway->streams[stream].is_missing = false;
         log_info("missing records have come", "gateway=%s stream=%s epoch=%" PRIu64,
-                 gateway->row.name, stream_name(stream), gateway->row.epoch);
+                 gateway->row.name, wire_stream_text(stream), gateway->row.epoch);
     }
     look_later(headend, gateway, stream);
 }
@@ -485,7 +477,7 @@ static void check_behind(struct gateway *gateway, enum wire_stream stream) {
     if (is_behind && !at->is_behind) {
         log_error("gateway has fewer records than it sent",
                   "gateway=%s stream=%s epoch=%" PRIu64 " head=%" PRIu64 " have=%" PRIu64,
-                  gateway->row.name, stream_name(stream), gateway->row.epoch, at->head,
+                  gateway->row.name, wire_stream_text(stream), gateway->row.epoch, at->head,
                   gateway->row.through[stream]);
     }
     at->is_behind = is_behind;
@@ -638,7 +630,7 @@ static void look_for_stall(struct headend *headend, struct gateway *gateway,
         at->look_at_ms = HEADEND_NEVER; /* until it speaks again */
         log_info("gateway has more and sends nothing, asked for it",
                  "gateway=%s stream=%s head=%" PRIu64 " have=%" PRIu64, gateway->row.name,
-                 stream_name(stream), at->head, gateway->row.through[stream]);
+                 wire_stream_text(stream), at->head, gateway->row.through[stream]);
         want_resend(headend, at);
     }
 }

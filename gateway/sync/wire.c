@@ -55,3 +55,11 @@ bool wire_topic_split(const char *topic, const char *operator_id, char *gateway,
     *leaf = slash + 1;
     return wire_id_is_valid(gateway, WIRE_ID_MAX);
 }
+
+const char *wire_stream_text(enum wire_stream stream) {
+    static const char *const names[] = {[WIRE_READINGS] = "readings",
+                                        [WIRE_LEDGER] = "ledger",
+                                        [WIRE_EVENTS] = "events",
+                                        [WIRE_RESULTS] = "results"};
+    return names[stream];
+}

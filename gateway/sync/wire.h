@@ -49,6 +49,9 @@ struct wire_scratch {
 
 enum wire_stream { WIRE_READINGS = 1, WIRE_LEDGER = 2, WIRE_EVENTS = 3, WIRE_RESULTS = 4 };
 
+/* "readings". The stream is one of these. */
+const char *wire_stream_text(enum wire_stream stream);
+
 struct wire_sender {
     char operator_id[WIRE_ID_MAX + 1];
     char site[WIRE_ID_MAX + 1]; /* empty where the message does not carry it */
