@@ -29,17 +29,26 @@ static bool pays_by(const struct billing_account *account, size_t book) {
     return book == PLAN_NO_BOOK;
 }
 
-enum gw_status billing_flush_book(struct billing *billing, size_t book,
-                                  const struct account_event *now) {
+typedef enum gw_status book_step(struct billing *billing, struct billing_account *account,
+                                 const struct account_event *now, enum gw_status *verdict);
+
+/* The same step for every account that pays by a book. */
+static enum gw_status step_book(struct billing *billing, size_t book,
+                                const struct account_event *now, book_step *step) {
     enum gw_status status = GW_OK;
     for (size_t i = 0; status == GW_OK && i < billing->count; i++) {
         struct billing_account *account = &billing->accounts[i];
         enum gw_status verdict = GW_OK;
         if (account->account.is_open && pays_by(account, book)) {
-            status = billing_step(billing, account, now, &verdict);
+            status = step(billing, account, now, &verdict);
         }
     }
     return status;
+}
+
+enum gw_status billing_flush_book(struct billing *billing, size_t book,
+                                  const struct account_event *now) {
+    return step_book(billing, book, now, billing_step);
 }
 
 /* --- what a document may do -------------------------------------------------------------- */
@@ -115,20 +124,6 @@ static bool is_allowed(const struct billing *billing, const struct change *chang
         return false;
     }
     return true;
-}
-
-/* All dates that have begun, of the accounts of a book. */
-static enum gw_status charge_dates(struct billing *billing, size_t book,
-                                   const struct account_event *now) {
-    enum gw_status status = GW_OK;
-    for (size_t i = 0; status == GW_OK && i < billing->count; i++) {
-        struct billing_account *account = &billing->accounts[i];
-        enum gw_status verdict = GW_OK;
-        if (account->account.is_open && pays_by(account, book)) {
-            status = billing_charge_dates(billing, account, now, &verdict);
-        }
-    }
-    return status;
 }
 
 /* --- letting it take over ---------------------------------------------------------------- */
@@ -222,7 +217,7 @@ static enum gw_status take_over(struct billing *billing, struct change *change,
     const struct tariff_book *book = &billing->books[change->book];
     const size_t held = tariff_book_at(book, change->document->tariff.effective_ms);
     change->old_revision = held < book->count ? book->tariffs[held]->revision : 0;
-    enum gw_status status = charge_dates(billing, change->book, &now);
+    enum gw_status status = step_book(billing, change->book, &now, billing_charge_dates);
     status = status == GW_OK ? billing_flush_book(billing, change->book, &now) : status;
     status = status == GW_OK ? add_document(billing, change->document) : status;
     if (status != GW_OK || change->document->tariff.effective_ms > change->now_ms) {
